@@ -20,6 +20,7 @@ A message says what was got, what was expected and what to do next, and names th
     ├── TrainingError              training cannot start or go on
     ├── DownloadError              a published checkpoint could not be fetched, or is not the one named
     ├── FileError                  a folder or file that cannot be read or written
+    ├── CannotRunHere              no runtime on this machine runs the artifact
     └── MissingDependency          an optional package is not installed; names the extra
 """
 
@@ -146,6 +147,10 @@ class DownloadError(EdgeconvError):
 
 class FileError(EdgeconvError):
     """A folder or file cannot be read or written."""
+
+
+class CannotRunHere(EdgeconvError):
+    """No runtime on this machine runs the artifact. Parity reports it as not run, never as PASS."""
 
 
 class MissingDependency(EdgeconvError):

@@ -125,6 +125,7 @@ class ModelSpec(Strict):
 
     name: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]*$")]
     basename: Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+    version: str = "1.0"
     summary: str
     notice: str | None = None
     labels: Annotated[tuple[Label, ...], Field(min_length=2)]

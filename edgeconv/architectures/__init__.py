@@ -1,0 +1,41 @@
+"""Builders of tf-keras models, one kind a file.
+
+A builder takes a spec and gives a model on *normalised* float32 pixels (N, H, W, 3) whose layer
+names are always the same, however often it is built in one process: weights are matched by name.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from edgeconv.errors import SpecError, UnknownName
+from edgeconv.spec import ModelSpec
+
+_BUILDERS = {
+    "mobilenet_v2": "edgeconv.architectures.mobilenet_v2",
+}
+
+FROM_CHECKPOINT = "checkpoint"
+"""The kind that has no builder: the layers are those that the checkpoint itself lists."""
+
+
+def build(spec: ModelSpec) -> Any:
+    """The untrained model of a spec.
+
+    Returns:
+        A ``tf_keras.Model`` from normalised float32 pixels (N, H, W, 3) to scores (N, labels).
+
+    Raises:
+        UnknownName: there is no architecture of that kind.
+        SpecError: the options in ``[architecture]`` are wrong, or the kind needs a checkpoint.
+    """
+    kind = spec.architecture["kind"]
+    if kind == FROM_CHECKPOINT:
+        raise SpecError(
+            f"{spec.name} cannot be built without its checkpoint, which lists the layers",
+            do=f"give the checkpoint: edgeconv export {spec.name} --weights PATH",
+        )
+    if kind not in _BUILDERS:
+        raise UnknownName("architecture", kind, _BUILDERS)
+    return import_module(_BUILDERS[kind]).build(spec)

@@ -1,0 +1,77 @@
+"""MobileNetV2 (Sandler et al. 2018) with a small head of dense layers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import tf_keras
+from pydantic import Field, ValidationError
+
+from edgeconv.errors import SpecError
+from edgeconv.spec import ModelSpec, Strict, explain
+
+SMALLEST_SIDE = 32
+
+LAST_BODY_LAYER = "out_relu"
+"""The body ends here, as ``tf_keras.applications`` names it."""
+
+
+class Options(Strict):
+    """The ``[architecture]`` table.
+
+    ``width`` multiplies the filters of the body; ``head`` lists the dense layers before the
+    scores; ``batch_norm`` and ``dropout`` come after the last of them.
+    """
+
+    kind: Literal["mobilenet_v2"]
+    width: Annotated[float, Field(gt=0)] = 1.0
+    head: tuple[Annotated[int, Field(gt=0)], ...] = ()
+    batch_norm: bool = True
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+def build(spec: ModelSpec) -> Any:
+    """The untrained model, body and head in one flat functional graph.
+
+    Returns:
+        A ``tf_keras.Model`` from normalised float32 pixels (N, H, W, 3) to scores (N, labels).
+
+    Raises:
+        SpecError: the options are wrong, or the pictures are too small for the body.
+    """
+    options = _options(spec)
+    layers = tf_keras.layers
+    height, width = spec.input.size
+
+    pixels = layers.Input((height, width, 3), name="normalised_pixels")
+    body = tf_keras.applications.MobileNetV2(
+        input_tensor=pixels, alpha=options.width, include_top=False, weights=None
+    )
+    x = layers.AveragePooling2D(body.output_shape[1:3], name="pool")(body.output)
+    x = layers.Flatten(name="flatten")(x)
+    for number, units in enumerate(options.head):
+        name = f"dense_{number}" if number else "dense"
+        x = layers.Dense(units, activation="relu", name=name)(x)
+    if options.batch_norm:
+        x = layers.BatchNormalization(name="batch_norm")(x)
+    if options.dropout:
+        x = layers.Dropout(options.dropout, name="dropout")(x)
+    activation = "softmax" if spec.output.kind == "softmax" else "sigmoid"
+    scores = layers.Dense(len(spec.labels), activation=activation, name="scores")(x)
+    return tf_keras.Model(pixels, scores, name="mobilenet_v2")
+
+
+def _options(spec: ModelSpec) -> Options:
+    try:
+        options = Options.model_validate(spec.architecture)
+    except ValidationError as error:
+        raise SpecError(
+            f"[architecture] of {spec.name} is not a mobilenet_v2", got=explain(error)
+        ) from error
+    if min(spec.input.size) < SMALLEST_SIDE:
+        raise SpecError(
+            f"the pictures of {spec.name} are too small for mobilenet_v2",
+            got=f"size = {list(spec.input.size)}",
+            expected=f"at least {SMALLEST_SIDE} pixels a side",
+        )
+    return options

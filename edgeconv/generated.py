@@ -1,0 +1,246 @@
+"""Pictures that edgeconv draws itself: dots, rings and stripes, from clear to undecidable.
+
+The demo model learns them, and the built-in reference set is made of them. Byte for byte the same
+everywhere: the random stream is numpy's frozen one, and pixels come from additions,
+multiplications, divisions and square roots alone, which IEEE 754 rounds in one way only (sines,
+logarithms and matrix products differ in the last bit from machine to machine).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.random import RandomState
+from numpy.typing import NDArray
+
+from edgeconv.errors import UnknownName
+
+LABELS = ("Dots", "Rings", "Stripes")
+
+HARDEST = 0.95
+"""The ambiguity of the hardest pictures of a dataset; the easiest have none."""
+
+_Plane = NDArray[np.float32]
+
+
+class Example(NamedTuple):
+    """One picture of a dataset, not drawn yet."""
+
+    label: str
+    ambiguity: float
+    seed: int
+
+    def draw(self, size: tuple[int, int]) -> NDArray[np.uint8]:
+        """The picture, as :func:`draw_pattern` gives it."""
+        return draw_pattern(self.label, self.ambiguity, self.seed, size)
+
+
+def draw_pattern(
+    label: str, ambiguity: float, seed: int, size: tuple[int, int] = (224, 224)
+) -> NDArray[np.uint8]:
+    """One picture: the named pattern on a textured, noisy background.
+
+    Args:
+        label: one of :data:`LABELS`.
+        ambiguity: at 0 the pattern is clear. Towards 1 another label's pattern shines through,
+            contrast falls and noise rises; at 1 both are there to the same amount on average, so
+            that no observer can do better than guess between the two.
+        seed: 0 to 2**32 - 1; the same seed gives the same bytes.
+        size: height and width in pixels.
+
+    Returns:
+        RGB pixels, (height, width, 3).
+
+    Raises:
+        UnknownName: no label is called so.
+    """
+    if label not in LABELS:
+        raise UnknownName("generated pattern", label, LABELS)
+    random = RandomState(seed)
+    other = random.choice([name for name in LABELS if name != label])
+    # The shares overlap from one ambiguity to the next: a share near one half has no right answer.
+    share = ambiguity * random.uniform(0.3, 0.7)
+    contrast = random.uniform(0.45, 1.0) * (1 - 0.4 * ambiguity)
+
+    layers = [(label, 1 - share), (other, share)]
+    if random.randint(2):
+        layers.reverse()  # which one is on top must not tell which one is named
+
+    canvas = _background(random, size)
+    middle = canvas[size[0] // 2, size[1] // 2].copy()
+    for name, weight in layers:
+        mask = _PATTERNS[name](random, size) * np.float32(weight * contrast)
+        towards = _colour_far_from(middle, random) - canvas
+        towards *= mask[..., None]
+        canvas += towards
+    canvas += _noise(random, size, amplitude=12 + 36 * ambiguity)
+    np.rint(canvas, out=canvas)
+    return np.clip(canvas, 0, 255, out=canvas).astype(np.uint8)
+
+
+def examples(per_label: int, seed: int) -> list[Example]:
+    """A dataset of ``per_label`` pictures a label, from clear to hard in even steps, shuffled.
+
+    Args:
+        per_label: how many pictures each label has.
+        seed: datasets of different seeds share no picture.
+    """
+    random = RandomState(seed)
+    steps = [HARDEST * (number + 0.5) / per_label for number in range(per_label)]
+    seeds = iter(random.randint(0, 2**32, size=per_label * len(LABELS), dtype=np.uint32).tolist())
+    drawn = [Example(label, step, next(seeds)) for label in LABELS for step in steps]
+    return [drawn[index] for index in random.permutation(len(drawn))]
+
+
+def draw_dataset(
+    folder: Path,
+    per_label_train: int,
+    per_label_test: int,
+    seed: int,
+    size: tuple[int, int] = (224, 224),
+) -> None:
+    """Write ``folder/{train,test}/<label>/<number>.png``, as ``edgeconv train --data`` reads it.
+
+    Args:
+        folder: made where it is not there yet.
+        per_label_train: pictures a label for training.
+        per_label_test: held-out pictures a label.
+        seed: of the training pictures; the held-out ones are drawn from ``seed + 1``.
+        size: height and width in pixels.
+    """
+    from PIL import Image
+
+    for split, per_label, split_seed in (
+        ("train", per_label_train, seed),
+        ("test", per_label_test, seed + 1),
+    ):
+        for number, example in enumerate(examples(per_label, split_seed)):
+            place = folder / split / example.label / f"{number:05d}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(example.draw(size)).save(place)
+
+
+def _background(random: RandomState, size: tuple[int, int]) -> _Plane:
+    """(H, W, 3), 0..255: a colour, a soft blotchy texture, and a slope of light."""
+    height, width = size
+    cells = 7
+    blotches = random.uniform(-24, 24, (cells + 1, cells + 1, 3)).astype(np.float32)
+    rows, row_part = _cell(height, cells)
+    columns, column_part = _cell(width, cells)
+    bands = blotches[:, columns]
+    bands += (blotches[:, columns + 1] - bands) * column_part[:, None]
+    texture = np.diff(bands, axis=0)[rows]
+    texture *= row_part[:, None, None]
+    texture += bands[rows]
+    across, _ = _axes(random, size)
+    slope = across * np.float32(random.uniform(-30, 30) / max(size))
+    texture += slope[..., None]
+    texture += random.uniform(60, 196, 3).astype(np.float32)
+    return texture
+
+
+def _cell(pixels: int, cells: int) -> tuple[NDArray[np.intp], _Plane]:
+    """For each pixel, the grid cell it is in and how far through it, 0..1."""
+    place = np.arange(pixels, dtype=np.float32) * np.float32(cells / pixels)
+    cell = place.astype(np.intp)
+    return cell, (place - cell).astype(np.float32)
+
+
+def _noise(random: RandomState, size: tuple[int, int], amplitude: float) -> _Plane:
+    """(H, W, 3): the mean of two uniform draws, at most ``amplitude`` from zero."""
+    draws = np.frombuffer(random.bytes(2 * size[0] * size[1] * 3), np.uint8)
+    first, second = draws.reshape(2, *size, 3)
+    noise = np.add(first, second, dtype=np.float32)
+    noise -= 255
+    noise *= np.float32(amplitude / 255)
+    return noise
+
+
+def _colour_far_from(colour: _Plane, random: RandomState) -> _Plane:
+    """A colour brighter than a dark one, or darker than a bright one, by 70 to 110."""
+    sign = 1 if colour.sum() < 3 * 128 else -1
+    shift = sign * random.uniform(70, 110) + random.uniform(-30, 30, 3)
+    return (colour + shift).astype(np.float32)
+
+
+def _dots(random: RandomState, size: tuple[int, int]) -> _Plane:
+    """Filled discs."""
+    unit = min(size) / 224
+    largest = random.uniform(9, 17) * unit
+    mask = np.zeros(size, np.float32)
+    for _ in range(random.randint(8, 20)):
+        radius = largest * random.uniform(0.7, 1)
+        _stamp(mask, random, radius, lambda distance, edge=radius: edge - distance)
+    return mask
+
+
+def _rings(random: RandomState, size: tuple[int, int]) -> _Plane:
+    """Circles drawn with a broad pen."""
+    unit = min(size) / 224
+    pen = random.uniform(2.5, 4.5) * unit
+    mask = np.zeros(size, np.float32)
+    for _ in range(random.randint(5, 11)):
+        radius = random.uniform(14, 34) * unit
+        _stamp(
+            mask, random, radius + pen, lambda distance, at=radius: pen - np.abs(distance - at)
+        )
+    return mask
+
+
+def _stripes(random: RandomState, size: tuple[int, int]) -> _Plane:
+    """Parallel bars of equal distance, in a patch of the picture."""
+    unit = min(size) / 224
+    across, along = _axes(random, size)
+    period = random.uniform(16, 34) * unit
+    half_width = period * random.uniform(0.2, 0.3)
+    count = random.randint(3, 7)
+    half_length = random.uniform(45, 90) * unit
+    number = np.clip(np.rint(across / np.float32(period)), -(count // 2), (count - 1) // 2)
+    to_bar = half_width - np.abs(across - number * np.float32(period))
+    to_end = half_length - np.abs(along)
+    return _soft(np.minimum(to_bar, to_end))
+
+
+def _axes(random: RandomState, size: tuple[int, int]) -> tuple[_Plane, _Plane]:
+    """(H, W) coordinates in pixels along two right angles, turned and centred at random."""
+    # The half-angle form gives every direction without a sine.
+    half = random.uniform(-1, 1)
+    cosine, sine = (1 - half * half) / (1 + half * half), 2 * half / (1 + half * half)
+    top, left = (length * random.uniform(0.3, 0.7) for length in size)
+    y = (np.arange(size[0], dtype=np.float32) - np.float32(top))[:, None]
+    x = (np.arange(size[1], dtype=np.float32) - np.float32(left))[None, :]
+    across = x * np.float32(cosine) + y * np.float32(sine)
+    along = y * np.float32(cosine) - x * np.float32(sine)
+    return across, along
+
+
+def _stamp(
+    mask: _Plane, random: RandomState, reach: float, depth: Callable[[_Plane], _Plane]
+) -> None:
+    """Draw into ``mask``, at a random place, what is within ``reach`` of that place.
+
+    ``depth`` gives, for distances from the place, how far inside the shape they are, in pixels.
+    """
+    top, left = (random.uniform(0, length) for length in mask.shape)
+    rows = slice(max(0, int(top - reach)), int(top + reach) + 2)
+    columns = slice(max(0, int(left - reach)), int(left + reach) + 2)
+    patch = mask[rows, columns]
+    y = np.arange(patch.shape[0], dtype=np.float32) + np.float32(rows.start - top)
+    x = np.arange(patch.shape[1], dtype=np.float32) + np.float32(columns.start - left)
+    distance = np.sqrt(y[:, None] ** 2 + x[None, :] ** 2)
+    np.maximum(patch, _soft(depth(distance)), out=patch)
+
+
+def _soft(depth: _Plane) -> _Plane:
+    """Coverage, 0..1, of a pixel that lies ``depth`` pixels inside an edge."""
+    return np.clip(depth + 0.5, 0, 1).astype(np.float32)
+
+
+_PATTERNS: dict[str, Callable[[RandomState, tuple[int, int]], _Plane]] = {
+    "Dots": _dots,
+    "Rings": _rings,
+    "Stripes": _stripes,
+}

@@ -1,0 +1,179 @@
+"""The plots of a report, as SVG that lives inside an HTML page and takes on its colours.
+
+No name of a file, picture or label is drawn: those are text of the page, where they wrap, scale
+and are escaped as all other text.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Scores = npt.NDArray[np.float64]
+"""One row a picture, one column a label."""
+
+Marks = npt.NDArray[np.bool_]
+
+# Matplotlib wants colours and the page has variables: these stand for them until the SVG is done.
+_MUTED, _RULE = "#010101", "#020202"
+_PAGE_COLOURS = {_MUTED: "var(--muted)", _RULE: "var(--rule)"}
+
+# Points are pixels, which no style sheet reaches: colours that show on light and dark paper.
+_SAFE, _UNSAFE, _FLIPPED = "#3f83c2", "#cc7722", "#e0483e"
+
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "edgeconv",
+    "font.size": 8.0,
+    "text.parse_math": False,
+}
+_POINTS_PER_INCH = 72
+_RASTER_DPI = 216
+_SMALLEST_DECADE = -9
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+STRIP_HEIGHT, AXIS_HEIGHT = 40, 18
+"""Of :func:`differences`, in the units of its width, 440: the page lays its text over it."""
+
+
+def agreement(reference: Scores, candidate: Scores, unsafe: Sequence[bool], flipped: Marks) -> Markup:
+    """Every score of the reference (across) against the candidate's (up).
+
+    Args:
+        reference: the scores to hold against.
+        candidate: scores of the same pictures.
+        unsafe: which columns belong to unsafe labels; their points have another colour.
+        flipped: which pictures are decided differently; their leading score is ringed.
+    """
+    with _figure(144, 144) as figure:
+        axes = figure.add_axes((0.1, 0.1, 0.86, 0.86))
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+        axes.axis("off")
+        for place in (0.0, 0.5, 1.0):
+            axes.plot((0, 1), (place, place), color=_RULE, lw=0.6, clip_on=False, zorder=0)
+            axes.plot((place, place), (0, 1), color=_RULE, lw=0.6, clip_on=False, zorder=0)
+            name = f"{place:g}"
+            axes.text(place, -0.03, name, ha="center", va="top", color=_MUTED)
+            axes.text(-0.03, place, name, ha="right", va="center", color=_MUTED)
+        axes.plot((0, 1), (0, 1), color=_MUTED, lw=0.6, clip_on=False, zorder=1)
+        columns = np.array(unsafe, dtype=bool)
+        for chosen, colour in ((~columns, _SAFE), (columns, _UNSAFE)):
+            across, up = _distinct(reference[:, chosen].ravel(), candidate[:, chosen].ravel())
+            _dots(axes, across, up, colour)
+        leading = reference.argmax(axis=1)[:, None]
+        across = np.take_along_axis(reference, leading, axis=1)[flipped, 0]
+        up = np.take_along_axis(candidate, leading, axis=1)[flipped, 0]
+        _dots(axes, across, up, "none", s=40, linewidths=1.2, edgecolors=_FLIPPED, alpha=1)
+        return _embed(figure)
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One artifact's row of :func:`differences`."""
+
+    largest: npt.NDArray[np.float64]
+    """The largest score difference of each picture."""
+    flipped: Marks
+    limit: float | None
+    """The largest difference allowed, where there is a limit."""
+
+
+def differences(strips: Sequence[Strip]) -> Markup:
+    """One strip an artifact, one point a picture, by its largest score difference, on a log scale.
+
+    A picture without any difference stands at the left edge.
+    """
+    lowest = _lowest_decade(strips)
+    height = len(strips) * STRIP_HEIGHT + AXIS_HEIGHT
+    with _figure(440, height) as figure:
+        axes = figure.add_axes((0.02, AXIS_HEIGHT / height, 0.96, 1 - AXIS_HEIGHT / height))
+        axes.set(xlim=(lowest, 0), ylim=(len(strips), 0))
+        axes.axis("off")
+        for decade in range(lowest, 1):
+            axes.plot((decade, decade), (0, len(strips)), color=_RULE, lw=0.6, clip_on=False)
+            name = _power_of_ten(decade)
+            axes.text(decade, len(strips) + 0.12, name, ha="center", va="top", color=_MUTED)
+        for row, strip in enumerate(strips):
+            across = np.log10(np.maximum(strip.largest, 10.0**lowest))
+            # Spread by the golden ratio: even, and the same in every run.
+            up = row + 0.55 + 0.32 * (np.arange(len(across)) * 0.618034 % 1)
+            _dots(axes, across[~strip.flipped], up[~strip.flipped], _SAFE)
+            _dots(axes, across[strip.flipped], up[strip.flipped], _FLIPPED, s=16, alpha=1)
+            if strip.limit is not None and strip.limit > 0:
+                limit = max(float(np.log10(strip.limit)), lowest)
+                ends = (row + 0.48, row + 0.94)
+                axes.plot((limit, limit), ends, color=_MUTED, lw=1.6, clip_on=False)
+        return _embed(figure)
+
+
+@contextmanager
+def _figure(width: float, height: float) -> Iterator[Figure]:
+    import matplotlib.style
+    from matplotlib.figure import Figure
+
+    with matplotlib.style.context(["default", _STYLE]):
+        figure = Figure(figsize=(width / _POINTS_PER_INCH, height / _POINTS_PER_INCH))
+        figure.patch.set_visible(False)
+        yield figure
+
+
+def _dots(
+    axes: Axes,
+    across: npt.NDArray[np.float64],
+    up: npt.NDArray[np.float64],
+    colour: str,
+    **look: float | str,
+) -> None:
+    finite = np.isfinite(across) & np.isfinite(up)
+    style: dict[str, float | str] = {"s": 7, "linewidths": 0, "alpha": 0.5, **look}
+    axes.scatter(
+        across[finite], up[finite], c=colour, rasterized=True, clip_on=False, zorder=2, **style
+    )
+
+
+def _distinct(
+    across: npt.NDArray[np.float64], up: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """One point for all that would fall on the same spot: a thousand labels stay cheap to draw."""
+    spots = np.unique(np.round(np.column_stack((across, up)), 3), axis=0)
+    return spots[:, 0], spots[:, 1]
+
+
+def _lowest_decade(strips: Sequence[Strip]) -> int:
+    largest = np.concatenate([strip.largest for strip in strips])
+    seen = largest[np.isfinite(largest) & (largest > 0)]
+    lowest = int(np.floor(np.log10(seen.min()))) if seen.size else -1
+    return min(max(lowest, _SMALLEST_DECADE), -1)
+
+
+def _power_of_ten(exponent: int) -> str:
+    if exponent >= -2:
+        return f"{10.0**exponent:g}"
+    return "10" + str(exponent).translate(_SUPERSCRIPTS)
+
+
+def _embed(figure: Figure) -> Markup:
+    """The SVG without what only a file of its own needs: prologue, metadata, styles, ids, fonts."""
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", dpi=_RASTER_DPI, metadata={"Date": None})
+    svg = stream.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r' id="[^"]*"| font-family: [^;]*;', "", svg)
+    svg = re.sub(r'<svg[^>]*(viewBox="[^"]*")[^>]*>', r'<svg \1 aria-hidden="true">', svg, count=1)
+    svg = svg.replace("xlink:href", "href")
+    for colour, variable in _PAGE_COLOURS.items():
+        svg = svg.replace(colour, variable)
+    return Markup(svg)

@@ -1,0 +1,88 @@
+"""What runs an artifact: one module a runtime.
+
+A runtime reads labels and tensor shapes from the file itself, never from the contract, so that
+parity can hold the two against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeconv.contract import InputTensor
+from edgeconv.errors import UnknownName
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The input tensor as the file declares it."""
+
+    shape: tuple[int, ...]
+    dtype: Literal["uint8", "float32"]
+    layout: Literal["NHWC", "NCHW"]
+
+
+class Runtime(Protocol):
+    """One loaded artifact.
+
+    ``description`` names library and version; ``labels`` are in the order of the scores.
+    """
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+
+    @property
+    def signature(self) -> Signature: ...
+
+    def run(self, tensor: NDArray[np.generic]) -> NDArray[np.float32]:
+        """One input tensor, shaped and typed as :attr:`signature` says, to (labels,) scores."""
+
+
+_OPENERS = {
+    ".tflite": "edgeconv.runtimes.litert",
+    ".onnx": "edgeconv.runtimes.onnxruntime",
+    ".mlmodel": "edgeconv.runtimes.coreml",
+    ".mlpackage": "edgeconv.runtimes.coreml",
+}
+
+
+def open_runtime(path: Path, threads: int = 1) -> Runtime:
+    """Load an artifact into the runtime for its kind of file.
+
+    Raises:
+        UnknownName: no runtime reads such a file.
+        CannotRunHere: this machine has no runtime for it.
+        ArtifactError: the file is broken.
+    """
+    if path.suffix not in _OPENERS:
+        raise UnknownName("kind of artifact", path.suffix or path.name, _OPENERS)
+    opener: Callable[[Path, int], Runtime] = import_module(_OPENERS[path.suffix]).open_file
+    return opener(path, threads)
+
+
+def as_declared(pixels: NDArray[np.uint8], signature: Signature) -> NDArray[np.generic]:
+    """(H, W, 3) RGB pixels as the tensor the file itself declares."""
+    return _laid_out(pixels, signature.layout).astype(signature.dtype)
+
+
+def as_contracted(pixels: NDArray[np.uint8], contract: InputTensor) -> NDArray[np.generic]:
+    """(H, W, 3) RGB pixels as the tensor the contract tells programs to make."""
+    ordered = pixels[..., ::-1] if contract.colour == "BGR" else pixels
+    if contract.range == (0.0, 255.0):
+        return _laid_out(ordered, contract.layout).astype(contract.dtype)
+    low, high = contract.range
+    ranged = ordered * np.float32((high - low) / 255) + np.float32(low)
+    return _laid_out(ranged, contract.layout).astype(contract.dtype)
+
+
+def _laid_out(picture: NDArray[np.generic], layout: str) -> NDArray[np.generic]:
+    return (picture.transpose(2, 0, 1) if layout == "NCHW" else picture)[None]

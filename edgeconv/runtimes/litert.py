@@ -1,0 +1,72 @@
+"""LiteRT, or tflite-runtime, or tensorflow's own interpreter, whichever is installed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeconv.errors import ArtifactError, CannotRunHere
+from edgeconv.runtimes import Signature
+
+INTERPRETERS = (
+    ("ai_edge_litert.interpreter", "ai-edge-litert", "LiteRT"),
+    ("tflite_runtime.interpreter", "tflite-runtime", "tflite-runtime"),
+    ("tensorflow.lite", "tensorflow", "tensorflow's TFLite"),
+)
+
+
+class LiteRT:
+    """A TFLite file in an interpreter; integer scores are turned back by the file's own scale."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        module, self.description = _interpreter()
+        try:
+            self._interpreter = module.Interpreter(str(path), num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ArtifactError(f"{path} does not load into {self.description}", got=str(error)) from error
+        (self._image,) = self._interpreter.get_input_details()
+        (self._scores,) = self._interpreter.get_output_details()
+        self.labels = _labels(path)
+        self.signature = Signature(
+            shape=tuple(int(side) for side in self._image["shape"]),
+            dtype=np.dtype(self._image["dtype"]).name,  # type: ignore[arg-type]
+            layout="NHWC",
+        )
+
+    def run(self, tensor: NDArray[np.generic]) -> NDArray[np.float32]:
+        """One (1, H, W, 3) tensor to (labels,) scores."""
+        self._interpreter.set_tensor(self._image["index"], tensor)
+        self._interpreter.invoke()
+        scores = self._interpreter.get_tensor(self._scores["index"])[0]
+        scale, zero_point = self._scores["quantization"]
+        if scale:
+            return (scores.astype(np.float32) - zero_point) * np.float32(scale)
+        return np.asarray(scores, np.float32)
+
+
+def open_file(path: Path, threads: int) -> LiteRT:
+    """Load a ``.tflite`` file."""
+    return LiteRT(path, threads)
+
+
+def _labels(path: Path) -> tuple[str, ...]:
+    from edgeconv.targets.tflite_metadata import read_labels
+
+    return read_labels(path)
+
+
+def _interpreter() -> tuple[Any, str]:
+    for module, package, name in INTERPRETERS:
+        try:
+            return import_module(module), f"{name} {version(package)}"
+        except ImportError:
+            continue
+    raise CannotRunHere(
+        "no TFLite runtime is installed", do="pip install ai-edge-litert"
+    )

@@ -1,0 +1,68 @@
+"""ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeconv.errors import ArtifactError, CannotRunHere
+from edgeconv.runtimes import Signature
+
+
+class OnnxRuntime:
+    """An ONNX file in a session. Its labels are those of the metadata: ONNX itself has none."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise CannotRunHere(
+                "ONNX Runtime is not installed", do="pip install onnxruntime"
+            ) from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its exceptions share no public base class
+            raise ArtifactError(f"{path} does not load into ONNX Runtime", got=str(error)) from error
+        (self._image,) = self._session.get_inputs()
+        (self._scores,) = self._session.get_outputs()
+        self.description = f"ONNX Runtime {onnxruntime.__version__}"
+        self.labels = self._labels(path)
+        self.signature = self._declared()
+
+    def run(self, tensor: NDArray[np.generic]) -> NDArray[np.float32]:
+        """One (1, 3, H, W) tensor to (labels,) scores."""
+        (scores,) = self._session.run([self._scores.name], {self._image.name: tensor})
+        return np.asarray(scores[0], np.float32)
+
+    def _declared(self) -> Signature:
+        shape = tuple(self._image.shape)
+        return Signature(
+            shape=shape,
+            dtype="uint8" if "uint8" in self._image.type else "float32",
+            layout="NHWC" if shape[-1] == 3 else "NCHW",
+        )
+
+    def _labels(self, path: Path) -> tuple[str, ...]:
+        from edgeconv.contract import METADATA_KEY, Contract
+
+        properties = self._session.get_modelmeta().custom_metadata_map
+        if METADATA_KEY not in properties:
+            raise ArtifactError(
+                f"{path} names no labels",
+                expected="an edgeconv contract in its metadata",
+                do="export the model with edgeconv",
+            )
+        return Contract.from_json(properties[METADATA_KEY], str(path)).labels
+
+
+def open_file(path: Path, threads: int) -> OnnxRuntime:
+    """Load an ``.onnx`` file."""
+    return OnnxRuntime(path, threads)

@@ -1,0 +1,113 @@
+"""What precision a Core ML file really has."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from edgeconv.contract import Precision
+from edgeconv.targets.coreml_file import load_proto
+
+TRIVIAL = 2
+"""Constants with fewer values are scalars and flags, not weights; int32 ones are shapes."""
+
+MOVES_DATA = frozenset(
+    {"cast", "classify", "concat", "const", "dequantize", "expand_dims", "gather", "identity",
+     "pad", "quantize", "reshape", "slice_by_index", "slice_by_size", "split", "squeeze",
+     "stack", "transpose"}
+)  # fmt: skip
+
+
+def read_precision(path: Path, asked: str) -> Precision:
+    """Weights by stored type, activation type, and the share of operations left in float.
+
+    Args:
+        path: a finished ``.mlmodel`` or ``.mlpackage``.
+        asked: the precision that was asked for, kept beside what was found.
+    """
+    proto = load_proto(path)
+    if proto.WhichOneof("Type") == "mlProgram":
+        operations = list(_operations(proto.mlProgram))
+        weights = _program_weights(operations)
+        activations = _program_activations(operations)
+    else:
+        weights = _network_weights(proto.neuralNetworkClassifier)
+        # A neural network names no activation types; Core ML computes it in float.
+        activations = Counter({"float32": 1})
+    total = sum(weights.values()) or 1
+    in_float = sum(count for name, count in activations.items() if name.startswith("float"))
+    return Precision(
+        asked=asked,
+        weight_type=max(weights, key=lambda name: weights[name], default="none"),
+        activation_type=max(activations, key=lambda name: activations[name], default="none"),
+        weights={name: round(count / total, 4) for name, count in sorted(weights.items())},
+        float_ops=round(in_float / max(1, sum(activations.values())), 4),
+    )
+
+
+def _operations(program: Any) -> Iterator[Any]:
+    for function in program.functions.values():
+        yield from function.block_specializations[function.opset].operations
+
+
+def _type_name(data_type: int) -> str:
+    """``FLOAT16`` of MIL.proto's ``DataType`` as ``float16``."""
+    from coremltools.proto import MIL_pb2
+
+    return str(MIL_pb2.DataType.Name(data_type)).lower()
+
+
+def _size(tensor_type: Any) -> int:
+    return prod(dimension.constant.size for dimension in tensor_type.dimensions)
+
+
+def _program_weights(operations: list[Any]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for operation in operations:
+        stored = list(operation.attributes.values()) if operation.type == "const" else []
+        if operation.type.startswith("constexpr_"):
+            stored = list(operation.attributes.values())
+        for value in stored:
+            tensor = value.type.tensorType
+            name = _type_name(tensor.dataType)
+            if _size(tensor) >= TRIVIAL and name not in {"int32", "bool", "string"}:
+                found[name] += _size(tensor)
+    return found
+
+
+def _program_activations(operations: list[Any]) -> Counter[str]:
+    return Counter(
+        _type_name(operation.outputs[0].type.tensorType.dataType)
+        for operation in operations
+        if operation.type not in MOVES_DATA and not operation.type.startswith("constexpr_")
+    )
+
+
+def _network_weights(network: Any) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for layer in network.layers:
+        for weight in _weight_params(layer):
+            found["float32"] += len(weight.floatValue)
+            found["float16"] += len(weight.float16Value) // 2
+            if weight.quantization.numberOfBits:
+                bits = weight.quantization.numberOfBits
+                found[f"uint{bits}"] += len(weight.rawValue) * 8 // bits
+    return +found
+
+
+def _weight_params(message: Any) -> Iterator[Any]:
+    """Every ``WeightParams`` below a layer, wherever its kind keeps them."""
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        is_list = not hasattr(value, "ListFields")
+        for child in value if is_list else [value]:
+            if not hasattr(child, "ListFields"):
+                continue
+            if field.message_type.name == "WeightParams":
+                yield child
+            else:
+                yield from _weight_params(child)

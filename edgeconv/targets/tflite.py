@@ -1,0 +1,114 @@
+"""TFLite: float32, float16, dynamic range and full integer, for LiteRT and tflite-runtime.
+
+Input ``image`` is NHWC, RGB 0..255, batch 1: float32, or uint8 in the full-integer file, whose
+scores are uint8 too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeconv.contract import Contract, InputTensor, OutputTensor, Precision
+from edgeconv.errors import ConversionError
+from edgeconv.frozen import INPUT_NAME, OUTPUT_NAME, FrozenGraph
+from edgeconv.targets import Form, Options
+from edgeconv.targets.tflite_inspect import io_quantisation, read_precision
+from edgeconv.targets.tflite_metadata import attach
+
+
+class TFLiteConverter:
+    """Converts by tensorflow's own TFLiteConverter, from the one frozen graph."""
+
+    def __init__(self, frozen: FrozenGraph, options: Options) -> None:
+        self._frozen = frozen
+        self._options = options
+
+    def write(self, form: Form, path: Path) -> None:
+        """Write one precision, without its contract.
+
+        Raises:
+            ConversionError: tensorflow refused the graph.
+        """
+        import tensorflow as tf
+
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([self._frozen.function])
+        if form.precision != "fp32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if form.precision == "fp16":
+            converter.target_spec.supported_types = [tf.float16]
+        if form.precision == "int8":
+            converter.representative_dataset = self._representative_dataset
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.inference_input_type = tf.uint8
+            converter.inference_output_type = tf.uint8
+        if self._options.compat == "tflite-2.14":
+            # Per-channel dense layers make operator versions that tflite-runtime 2.14 refuses
+            # (dynamic range) or crashes on (full integer, Arm).
+            converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+        try:
+            path.write_bytes(converter.convert())
+        except Exception as error:
+            raise ConversionError(
+                f"TFLite cannot express {self._frozen.spec.name} at {form.precision}",
+                got=str(error),
+            ) from error
+
+    def describe(self, form: Form, path: Path) -> tuple[InputTensor, OutputTensor, Precision]:
+        """Input, output and precision as they stand in the written file.
+
+        Raises:
+            ConversionError: an integer input does not take pixels as they are.
+        """
+        model = path.read_bytes()
+        quantisation = io_quantisation(model)
+        spec = self._frozen.spec
+        height, width = spec.input.size
+        pixels, scores = quantisation.input, quantisation.output
+        if pixels is not None and (pixels.scale, pixels.zero_point) != (1.0, 0):
+            raise ConversionError(
+                f"the {form.precision} file does not take pixels as they are",
+                got=f"input scale {pixels.scale}, zero point {pixels.zero_point}",
+                expected="scale 1, zero point 0",
+            )
+        return (
+            InputTensor(
+                **dict(spec.input.preprocessing),
+                name=INPUT_NAME,
+                shape=(1, height, width, 3),
+                dtype="uint8" if pixels else "float32",
+                layout="NHWC",
+            ),
+            OutputTensor(
+                name=OUTPUT_NAME,
+                kind=spec.output.kind,
+                dtype="uint8" if scores else "float32",
+                scale=scores.scale if scores else None,
+                zero_point=scores.zero_point if scores else None,
+                score_step=scores.scale if scores else None,
+            ),
+            read_precision(model, asked=form.precision),
+        )
+
+    def embed(self, path: Path, contract: Contract) -> None:
+        """Put standard TFLite metadata, labels and the contract into the file."""
+        path.write_bytes(attach(path.read_bytes(), contract=contract))
+
+    def _representative_dataset(self) -> Iterator[list[Any]]:
+        assert self._options.calibration is not None
+        for number, picture in enumerate(self._options.calibration):
+            yield [(_whole_range(picture) if number == 0 else picture)[None].astype(np.float32)]
+
+
+def _whole_range(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The picture with one black and one white pixel.
+
+    So that calibration sees 0..255, and the integer input means pixels with scale 1, zero point 0.
+    """
+    stretched = picture.copy()
+    stretched[0, 0], stretched[0, 1] = 0, 255
+    return stretched

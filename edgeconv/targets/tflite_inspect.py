@@ -1,0 +1,191 @@
+"""What a TFLite file really is, read from the finished flatbuffer: never what was asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from math import prod
+from typing import TYPE_CHECKING
+
+from edgeconv.contract import Precision
+from edgeconv.errors import ArtifactError
+from edgeconv.targets.tflite_flatbuffer import unpack
+
+if TYPE_CHECKING:
+    from ai_edge_litert.schema_py_generated import ModelT, OperatorT, SubGraphT, TensorT
+
+FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
+
+LARGEST_TRIVIAL_CONSTANT = 4
+"""Values: a mean or a scale, at most one a channel of the picture, is no weight."""
+
+MOVES_DATA = frozenset(
+    {
+        "BATCH_TO_SPACE_ND",
+        "BITCAST",
+        "BROADCAST_ARGS",
+        "BROADCAST_TO",
+        "CAST",
+        "CONCATENATION",
+        "DENSIFY",
+        "DEPTH_TO_SPACE",
+        "DEQUANTIZE",
+        "EXPAND_DIMS",
+        "FILL",
+        "GATHER",
+        "GATHER_ND",
+        "MIRROR_PAD",
+        "PACK",
+        "PAD",
+        "PADV2",
+        "QUANTIZE",
+        "RANK",
+        "RESHAPE",
+        "REVERSE_V2",
+        "SHAPE",
+        "SLICE",
+        "SPACE_TO_BATCH_ND",
+        "SPACE_TO_DEPTH",
+        "SPLIT",
+        "SPLIT_V",
+        "SQUEEZE",
+        "STRIDED_SLICE",
+        "TILE",
+        "TRANSPOSE",
+        "UNPACK",
+        "ZEROS_LIKE",
+    }
+)
+"""Operators that only move values, or change how they are written down. All others compute."""
+
+
+@dataclass(frozen=True)
+class IoQuantisation:
+    """An integer ``q`` stands for ``(q - zero_point) * scale``; all None where it is float."""
+
+    input_scale: float | None
+    input_zero_point: int | None
+    output_scale: float | None
+    output_zero_point: int | None
+
+
+def read_precision(model: bytes, *, asked: str) -> Precision:
+    """What the file holds.
+
+    - Weights are constants of a float type, and integers with a scale (an int32 bias is one);
+      shapes and axes are not. Weights stored as float16 are float16, though a DEQUANTIZE hands
+      them on as float32.
+    - The activation type is the one in which most values flow out of computing operators.
+    - An operator computes in float when its result is float. The hybrid operators of a dynamic
+      range file are such: they multiply int8 weights, by activations that they round on the fly,
+      but every value that flows between operators is float. Such a file is known by its int8
+      ``weight_type`` beside a float32 ``activation_type``.
+
+    Raises:
+        ArtifactError: this is no TFLite model, or it holds no weights or computes nothing.
+    """
+    unpacked = unpack(model)
+    weights = Counter[str]()
+    for tensor in _weights(unpacked):
+        weights[_dtype(tensor)] += _values(tensor)
+    results = [_results(graph, operator) for graph, operator in _computing(unpacked)]
+    if not weights or not results:
+        raise ArtifactError(
+            "a TFLite model that classifies nothing",
+            got=f"{weights.total()} weights, {len(results)} operators that compute",
+        )
+    activations = Counter[str]()
+    for tensor in (tensor for tensors in results for tensor in tensors):
+        activations[_dtype(tensor)] += _values(tensor)
+    in_float = sum(any(_dtype(tensor) in FLOATS for tensor in tensors) for tensors in results)
+    return Precision(
+        asked=asked,
+        weight_type=_dominant(weights),
+        activation_type=_dominant(activations),
+        weights={kind: round(weights[kind] / weights.total(), 4) for kind in sorted(weights)},
+        float_ops=round(in_float / len(results), 4),
+    )
+
+
+def io_quantisation(model: bytes) -> IoQuantisation:
+    """How the first input and the first output of a file are quantised.
+
+    Raises:
+        ArtifactError: this is no TFLite model.
+    """
+    graph = unpack(model).subgraphs[0]
+    return IoQuantisation(
+        *_quantisation(graph.tensors[graph.inputs[0]]),
+        *_quantisation(graph.tensors[graph.outputs[0]]),
+    )
+
+
+def _quantisation(tensor: TensorT) -> tuple[float, int] | tuple[None, None]:
+    if not _is_quantised(tensor):
+        return None, None
+    return float(tensor.quantization.scale[0]), int(tensor.quantization.zeroPoint[0])
+
+
+def _is_quantised(tensor: TensorT) -> bool:
+    return (
+        _dtype(tensor) not in FLOATS
+        and tensor.quantization is not None
+        and tensor.quantization.scale is not None
+    )
+
+
+def _weights(model: ModelT) -> Iterator[TensorT]:
+    """Constants that are weights, each buffer once."""
+    seen: set[int] = set()
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            if (
+                model.buffers[tensor.buffer].data is not None
+                and tensor.buffer not in seen
+                and (_dtype(tensor) in FLOATS or _is_quantised(tensor))
+                and _values(tensor) > LARGEST_TRIVIAL_CONSTANT
+            ):
+                seen.add(tensor.buffer)
+                yield tensor
+
+
+def _computing(model: ModelT) -> Iterator[tuple[SubGraphT, OperatorT]]:
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            code = model.operatorCodes[operator.opcodeIndex]
+            # Codes above 127 stand in the newer of the two fields, and 127 in the older.
+            number = max(code.builtinCode, code.deprecatedBuiltinCode)
+            if _operator_names().get(number) not in MOVES_DATA:
+                yield graph, operator
+
+
+def _results(graph: SubGraphT, operator: OperatorT) -> list[TensorT]:
+    return [graph.tensors[index] for index in operator.outputs]
+
+
+def _values(tensor: TensorT) -> int:
+    return prod(map(int, tensor.shape)) if tensor.shape is not None else 1
+
+
+def _dominant(counts: Counter[str]) -> str:
+    return min(counts, key=lambda kind: (-counts[kind], kind))
+
+
+def _dtype(tensor: TensorT) -> str:
+    return _type_names()[tensor.type]
+
+
+@cache
+def _type_names() -> dict[int, str]:
+    from ai_edge_litert.schema_py_generated import TensorType
+
+    return {number: name.lower() for name, number in vars(TensorType).items() if name.isupper()}
+
+
+@cache
+def _operator_names() -> dict[int, str]:
+    from ai_edge_litert.schema_py_generated import BuiltinOperator
+
+    return {number: name for name, number in vars(BuiltinOperator).items() if name.isupper()}
