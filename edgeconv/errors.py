@@ -4,7 +4,7 @@ A message says what was got, what was expected and what to do next, and names th
 
     EdgeconvError
     ├── UsageError                 the request itself is wrong
-    │   └── UnknownName            no model, target, precision ... of that name; lists those there are
+    │   └── UnknownName            no such model, target, precision; lists those there are
     ├── SpecError                  a model's TOML does not say what it must
     ├── CheckpointError            weights in somebody else's format
     │   ├── UnsafeCheckpoint       it carries code, or reaches outside its folder
@@ -15,10 +15,10 @@ A message says what was got, what was expected and what to do next, and names th
     │   ├── UnsupportedImage       a format that is not on the list
     │   └── ImageTooLarge          more pixels than the cap
     ├── CalibrationError           the calibration set cannot serve
-    ├── ConversionError            a converter refused, or its result is not what was asked for
+    ├── ConversionError            a converter refused, or made something else than asked for
     ├── ArtifactError              an exported file that is broken or carries no contract
     ├── TrainingError              training cannot start or go on
-    ├── DownloadError              a published checkpoint could not be fetched, or is not the one named
+    ├── DownloadError              a published checkpoint could not be fetched, or is another
     ├── FileError                  a folder or file that cannot be read or written
     ├── CannotRunHere              no runtime on this machine runs the artifact
     └── MissingDependency          an optional package is not installed; names the extra

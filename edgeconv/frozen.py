@@ -81,13 +81,14 @@ def freeze(classifier: Classifier) -> FrozenGraph:
 def _normalise(image: Any, spec: ModelSpec) -> Any:
     """``(p * scale - mean) / std``, leaving out what would do nothing."""
     given = spec.input
-    if any(given.mean):
-        image = (image * np.float32(given.scale) - np.float32(given.mean)) / np.float32(given.std)
-    elif len(set(given.std)) > 1:
-        image = image * (np.float32(given.scale) / np.float32(given.std))
-    elif given.scale != given.std[0]:
-        image = image * np.float32(given.scale / given.std[0])
-    return image
+    mean, std = np.array(given.mean, np.float32), np.array(given.std, np.float32)
+    scale = np.float32(given.scale)
+    if mean.any():
+        return (image * scale - mean) / std
+    if len(set(given.std)) > 1:
+        return image * (scale / std)
+    factor = np.float32(given.scale / given.std[0])
+    return image if factor == 1 else image * factor
 
 
 def _session_config(threads: int, optimise: bool) -> Any:

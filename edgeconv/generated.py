@@ -184,9 +184,7 @@ def _rings(random: RandomState, size: tuple[int, int]) -> _Plane:
     mask = np.zeros(size, np.float32)
     for _ in range(random.randint(5, 11)):
         radius = random.uniform(14, 34) * unit
-        _stamp(
-            mask, random, radius + pen, lambda distance, at=radius: pen - np.abs(distance - at)
-        )
+        _stamp(mask, random, radius + pen, lambda distance, at=radius: pen - np.abs(distance - at))
     return mask
 
 

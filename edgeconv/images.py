@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from edgeconv.errors import FileError, ImageError, ImageTooLarge, UnreadableImage, UnsupportedImage
 from edgeconv.resizing import resize
@@ -43,7 +43,7 @@ IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".we
 """By which :func:`find_images` knows a picture in a folder, in upper or lower case."""
 
 MAX_PIXELS = 178_956_970
-"""A picture of more pixels is not decoded: this many take half a gigabyte."""
+"""A picture of more pixels is not decoded: this many take three quarters of a gigabyte."""
 
 MAX_SIDE = 65_535
 """A picture with a longer side is not decoded. It is JPEG's own limit; resizing one pixel by a
@@ -112,7 +112,7 @@ def load_pixels(
 
     Raises:
         UnreadableImage: missing, truncated, broken, or no image at all.
-        UnsupportedImage: a format, or a kind of pixel, that is not on the list.
+        UnsupportedImage: a format that is known not to be on the list.
         ImageTooLarge: more pixels than the cap; none was decoded.
     """
     return resize(decode(source, preprocessing, name), preprocessing)
@@ -181,6 +181,7 @@ def _pillow_errors(name: str) -> Iterator[None]:
     """Raise whatever Pillow raises as an error of ours, and print none of its warnings."""
     try:
         with warnings.catch_warnings():
+            # By module: where threads interleave, all that can stay behind is a silent Pillow.
             warnings.filterwarnings("ignore", module="PIL")
             yield
     except ImageError:
@@ -188,9 +189,12 @@ def _pillow_errors(name: str) -> Iterator[None]:
     except (Image.DecompressionBombError, MemoryError) as error:
         raise _too_large(name, str(error) or "more than the memory there is") from error
     except Exception as error:  # a decoder raises whatever a broken file leads it to
+        unknown = isinstance(error, UnidentifiedImageError)
         raise UnreadableImage(
             f"cannot decode {name}",
-            got=f"{error or type(error).__name__}",
+            got="nothing that can be identified as an image"
+            if unknown
+            else str(error) or repr(error),
             expected=f"a whole image file: {', '.join(FORMATS)}",
             do="it is truncated, damaged or no image: fetch or save it again",
         ) from error

@@ -74,11 +74,12 @@ def _resample(
     image: Image.Image, size: tuple[int, int], box: Box, how: Resize
 ) -> NDArray[np.uint8]:
     """The part ``box`` of a picture at ``size`` (width, height): uint8, (height, width, 3)."""
-    if how.antialias:
-        return np.asarray(image.resize(size, _FILTERS[how.filter], box))
+    if how.antialias or how.filter == "nearest":
+        return np.asarray(image.resize(size, _FILTERS[how.filter], box), np.uint8)
     pixels = _interpolate_rows(np.asarray(image), size[1], box[1], box[3], how.filter)
     across = _interpolate_rows(pixels.swapaxes(0, 1), size[0], box[0], box[2], how.filter)
-    return np.rint(across.swapaxes(0, 1)).clip(0, 255).astype(np.uint8)
+    upright: NDArray[np.float64] = np.rint(across.swapaxes(0, 1)).clip(0, 255)
+    return upright.astype(np.uint8)
 
 
 def _interpolate_rows(
@@ -100,10 +101,6 @@ def _interpolate_rows(
     return rows
 
 
-def _nearest(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where((x >= -0.5) & (x < 0.5), 1.0, 0.0)
-
-
 def _bilinear(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return 1.0 - np.abs(x)
 
@@ -120,7 +117,6 @@ def _lanczos(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 _KERNELS: dict[str, tuple[int, Weigh]] = {
-    "nearest": (1, _nearest),
     "bilinear": (1, _bilinear),
     "bicubic": (2, _bicubic),
     "lanczos": (3, _lanczos),

@@ -65,6 +65,13 @@ class Preprocessing(Strict):
     exif: Literal["apply", "ignore"] = "apply"
     background: Annotated[str, Field(pattern="^#[0-9a-f]{6}$")] = "#ffffff"
 
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What happens outside the graph, without what a subclass adds."""
+        return Preprocessing(
+            size=self.size, resize=self.resize, exif=self.exif, background=self.background
+        )
+
 
 class Input(Preprocessing):
     """Preprocessing, and the normalisation that is folded into every graph.
@@ -75,13 +82,6 @@ class Input(Preprocessing):
     scale: Number = 1.0
     mean: tuple[Number, Number, Number] = (0.0, 0.0, 0.0)
     std: tuple[Number, Number, Number] = (1.0, 1.0, 1.0)
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        """The part that happens outside the graph, for the contract."""
-        return Preprocessing(
-            size=self.size, resize=self.resize, exif=self.exif, background=self.background
-        )
 
 
 class Output(Strict):

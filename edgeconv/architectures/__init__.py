@@ -9,6 +9,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgeconv.errors import SpecError, UnknownName
 from edgeconv.spec import ModelSpec
 
@@ -30,6 +33,31 @@ def build(spec: ModelSpec) -> Any:
         UnknownName: there is no architecture of that kind.
         SpecError: the options in ``[architecture]`` are wrong, or the kind needs a checkpoint.
     """
+    return _builder(spec).build(spec)
+
+
+def body_layers(spec: ModelSpec, model: Any) -> list[Any]:
+    """The layers of a built model that are pretrained, and frozen while the head learns.
+
+    Raises:
+        UnknownName, SpecError: as :func:`build`.
+    """
+    layers: list[Any] = _builder(spec).body_layers(model)
+    return layers
+
+
+def imagenet_body(spec: ModelSpec) -> dict[str, NDArray[np.float32]]:
+    """The published ImageNet weights of a spec's body, as ``layer/weight``; downloaded once.
+
+    Raises:
+        UnknownName, SpecError: as :func:`build`, or nobody published such a body.
+        DownloadError: they could not be fetched.
+    """
+    tensors: dict[str, NDArray[np.float32]] = _builder(spec).imagenet_body(spec)
+    return tensors
+
+
+def _builder(spec: ModelSpec) -> Any:
     kind = spec.architecture["kind"]
     if kind == FROM_CHECKPOINT:
         raise SpecError(
@@ -38,4 +66,4 @@ def build(spec: ModelSpec) -> Any:
         )
     if kind not in _BUILDERS:
         raise UnknownName("architecture", kind, _BUILDERS)
-    return import_module(_BUILDERS[kind]).build(spec)
+    return import_module(_BUILDERS[kind])

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import tf_keras
+from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
-from edgeconv.errors import SpecError
+from edgeconv.errors import DownloadError, SpecError
 from edgeconv.spec import ModelSpec, Strict, explain
 
 SMALLEST_SIDE = 32
 
 LAST_BODY_LAYER = "out_relu"
 """The body ends here, as ``tf_keras.applications`` names it."""
+
+
+IMAGENET_WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 
 
 class Options(Strict):
@@ -59,6 +64,39 @@ def build(spec: ModelSpec) -> Any:
     activation = "softmax" if spec.output.kind == "softmax" else "sigmoid"
     scores = layers.Dense(len(spec.labels), activation=activation, name="scores")(x)
     return tf_keras.Model(pixels, scores, name="mobilenet_v2")
+
+
+def body_layers(model: Any) -> list[Any]:
+    """The layers of the body, its last one included."""
+    names = [layer.name for layer in model.layers]
+    return list(model.layers[: names.index(LAST_BODY_LAYER) + 1])
+
+
+def imagenet_body(spec: ModelSpec) -> dict[str, NDArray[np.float32]]:
+    """The weights that tf_keras downloads, as ``layer/weight``.
+
+    Raises:
+        SpecError: the options are wrong, or there are no weights of that width.
+        DownloadError: they could not be fetched.
+    """
+    width = _options(spec).width
+    if width not in IMAGENET_WIDTHS:
+        raise SpecError(
+            f"there are no ImageNet weights for {spec.name}",
+            got=f"width = {width}",
+            expected="width = " + ", ".join(map(str, IMAGENET_WIDTHS)),
+        )
+    try:
+        body = tf_keras.applications.MobileNetV2(
+            input_shape=(224, 224, 3), alpha=width, include_top=False, weights="imagenet"
+        )
+    except Exception as error:  # tf_keras raises a bare Exception when a download fails
+        raise DownloadError(
+            "the ImageNet weights of MobileNetV2 could not be fetched",
+            got=str(error).splitlines()[0],
+            do="try again with a network, or start from --body PATH or --body none",
+        ) from error
+    return {weight.name.removesuffix(":0"): weight.numpy() for weight in body.weights}
 
 
 def _options(spec: ModelSpec) -> Options:

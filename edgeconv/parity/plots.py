@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Scores = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.floating[Any]]
+
+Scores = Numbers
 """One row a picture, one column a label."""
 
 Marks = npt.NDArray[np.bool_]
@@ -39,16 +41,24 @@ _STYLE = {
     "font.size": 8.0,
     "text.parse_math": False,
 }
+
+STRIP_HEIGHT, AXIS_HEIGHT = 40, 18
+"""Of :func:`differences`, in the units of its width, 440: the page lays its text over it."""
+
 _POINTS_PER_INCH = 72
 _RASTER_DPI = 216
 _SMALLEST_DECADE = -9
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
-STRIP_HEIGHT, AXIS_HEIGHT = 40, 18
-"""Of :func:`differences`, in the units of its width, 440: the page lays its text over it."""
+
+def power_of_ten(exponent: int) -> str:
+    """``10⁻⁶``: in the report's axes and in its text."""
+    return "10" + str(exponent).translate(_SUPERSCRIPTS)
 
 
-def agreement(reference: Scores, candidate: Scores, unsafe: Sequence[bool], flipped: Marks) -> Markup:
+def agreement(
+    reference: Scores, candidate: Scores, unsafe: Sequence[bool], flipped: Marks
+) -> Markup:
     """Every score of the reference (across) against the candidate's (up).
 
     Args:
@@ -58,7 +68,7 @@ def agreement(reference: Scores, candidate: Scores, unsafe: Sequence[bool], flip
         flipped: which pictures are decided differently; their leading score is ringed.
     """
     with _figure(144, 144) as figure:
-        axes = figure.add_axes((0.1, 0.1, 0.86, 0.86))
+        axes = figure.add_axes((0.13, 0.1, 0.83, 0.83))
         axes.set(xlim=(0, 1), ylim=(0, 1))
         axes.axis("off")
         for place in (0.0, 0.5, 1.0):
@@ -71,11 +81,11 @@ def agreement(reference: Scores, candidate: Scores, unsafe: Sequence[bool], flip
         columns = np.array(unsafe, dtype=bool)
         for chosen, colour in ((~columns, _SAFE), (columns, _UNSAFE)):
             across, up = _distinct(reference[:, chosen].ravel(), candidate[:, chosen].ravel())
-            _dots(axes, across, up, colour)
+            _points(axes, across, up, colour)
         leading = reference.argmax(axis=1)[:, None]
         across = np.take_along_axis(reference, leading, axis=1)[flipped, 0]
         up = np.take_along_axis(candidate, leading, axis=1)[flipped, 0]
-        _dots(axes, across, up, "none", s=40, linewidths=1.2, edgecolors=_FLIPPED, alpha=1)
+        _points(axes, across, up, "none", edge=_FLIPPED, size=30, alpha=0.8)
         return _embed(figure)
 
 
@@ -83,7 +93,7 @@ def agreement(reference: Scores, candidate: Scores, unsafe: Sequence[bool], flip
 class Strip:
     """One artifact's row of :func:`differences`."""
 
-    largest: npt.NDArray[np.float64]
+    largest: Numbers
     """The largest score difference of each picture."""
     flipped: Marks
     limit: float | None
@@ -103,17 +113,17 @@ def differences(strips: Sequence[Strip]) -> Markup:
         axes.axis("off")
         for decade in range(lowest, 1):
             axes.plot((decade, decade), (0, len(strips)), color=_RULE, lw=0.6, clip_on=False)
-            name = _power_of_ten(decade)
+            name = power_of_ten(decade) if decade < -3 else f"{10.0**decade:g}"
             axes.text(decade, len(strips) + 0.12, name, ha="center", va="top", color=_MUTED)
         for row, strip in enumerate(strips):
             across = np.log10(np.maximum(strip.largest, 10.0**lowest))
             # Spread by the golden ratio: even, and the same in every run.
-            up = row + 0.55 + 0.32 * (np.arange(len(across)) * 0.618034 % 1)
-            _dots(axes, across[~strip.flipped], up[~strip.flipped], _SAFE)
-            _dots(axes, across[strip.flipped], up[strip.flipped], _FLIPPED, s=16, alpha=1)
+            up = row + 0.5 + 0.34 * (np.arange(len(across)) * 0.618034 % 1)
+            _points(axes, across[~strip.flipped], up[~strip.flipped], _SAFE)
+            _points(axes, across[strip.flipped], up[strip.flipped], _FLIPPED, size=16, alpha=1)
             if strip.limit is not None and strip.limit > 0:
                 limit = max(float(np.log10(strip.limit)), lowest)
-                ends = (row + 0.48, row + 0.94)
+                ends = (row + 0.44, row + 0.9)
                 axes.plot((limit, limit), ends, color=_MUTED, lw=1.6, clip_on=False)
         return _embed(figure)
 
@@ -129,26 +139,35 @@ def _figure(width: float, height: float) -> Iterator[Figure]:
         yield figure
 
 
-def _dots(
+def _points(
     axes: Axes,
-    across: npt.NDArray[np.float64],
-    up: npt.NDArray[np.float64],
-    colour: str,
-    **look: float | str,
+    across: Numbers,
+    up: Numbers,
+    face: str,
+    *,
+    edge: str = "none",
+    size: float = 7,
+    alpha: float = 0.5,
 ) -> None:
     finite = np.isfinite(across) & np.isfinite(up)
-    style: dict[str, float | str] = {"s": 7, "linewidths": 0, "alpha": 0.5, **look}
     axes.scatter(
-        across[finite], up[finite], c=colour, rasterized=True, clip_on=False, zorder=2, **style
+        across[finite],
+        up[finite],
+        s=size,
+        c=face,
+        edgecolors=edge,
+        linewidths=1,
+        alpha=alpha,
+        rasterized=True,
+        clip_on=False,
+        zorder=2,
     )
 
 
-def _distinct(
-    across: npt.NDArray[np.float64], up: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _distinct(across: Numbers, up: Numbers) -> tuple[Numbers, Numbers]:
     """One point for all that would fall on the same spot: a thousand labels stay cheap to draw."""
-    spots = np.unique(np.round(np.column_stack((across, up)), 3), axis=0)
-    return spots[:, 0], spots[:, 1]
+    spots = np.unique(np.round(across, 3) + 1j * np.round(up, 3))
+    return spots.real, spots.imag
 
 
 def _lowest_decade(strips: Sequence[Strip]) -> int:
@@ -156,12 +175,6 @@ def _lowest_decade(strips: Sequence[Strip]) -> int:
     seen = largest[np.isfinite(largest) & (largest > 0)]
     lowest = int(np.floor(np.log10(seen.min()))) if seen.size else -1
     return min(max(lowest, _SMALLEST_DECADE), -1)
-
-
-def _power_of_ten(exponent: int) -> str:
-    if exponent >= -2:
-        return f"{10.0**exponent:g}"
-    return "10" + str(exponent).translate(_SUPERSCRIPTS)
 
 
 def _embed(figure: Figure) -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TypeVar, get_args
@@ -20,6 +20,8 @@ from edgeconv.parity.results import (
     Gate,
     GateResult,
     ParityRun,
+    PointFlips,
+    Tolerance,
     Verdict,
     WorstPicture,
 )
@@ -36,6 +38,7 @@ MOST_LABELS = 6
 Limit = TypeVar("Limit")
 
 NARROW_SPACE = "\u202f"
+TIMES = "\u202f\u00d7\u202f"
 
 
 def render(run: ParityRun, thumbnails: Mapping[str, bytes]) -> str:
@@ -61,19 +64,25 @@ def render(run: ParityRun, thumbnails: Mapping[str, bytes]) -> str:
         "number": _number,
         "percent": _percent,
         "milliseconds": _milliseconds,
+        "score": _score,
+        "width": _width,
         "data_uri": _data_uri,
     }
     shown, moved = _worst(run)
     return environment.get_template("report.html.j2").render(
         run=run,
         gates=GATES,
+        gate_rows=_GATE_ROWS,
         widest_gate=_widest_gate,
         tally=_tally(run),
+        troubles=_troubles(run),
         decided=_decided(run),
         tolerances=_asked(run, lambda gate: gate.tolerance),
         flip_rates=_asked(run, lambda gate: gate.max_flip_rate),
         agreements=_agreements(run),
         differences=_differences(run),
+        strip_height=plots.STRIP_HEIGHT,
+        axis_height=plots.AXIS_HEIGHT,
         worst=shown,
         moved=moved,
         thumbnails=thumbnails,
@@ -93,6 +102,26 @@ def _widest_gate(artifact: ArtifactResult) -> tuple[Gate, GateResult] | None:
         if gate in artifact.gates:
             return gate, artifact.gates[gate]
     return None
+
+
+@dataclass(frozen=True)
+class _Trouble:
+    """Why gates did not pass: the same for many, where all have the same cause."""
+
+    verdict: Verdict
+    findings: tuple[str, ...]
+
+
+def _troubles(run: ParityRun) -> dict[_Trouble, dict[str, list[Gate]]]:
+    """Each trouble with the files and gates that have it."""
+    troubles: dict[_Trouble, dict[str, list[Gate]]] = {}
+    for artifact in run.artifacts:
+        for gate in GATES:
+            result = artifact.gates.get(gate)
+            if result is not None and result.verdict is not Verdict.PASS:
+                where = troubles.setdefault(_Trouble(result.verdict, result.findings), {})
+                where.setdefault(_file_name(artifact.path), []).append(gate)
+    return troubles
 
 
 def _decided(run: ParityRun) -> list[tuple[str, int]]:
@@ -121,7 +150,8 @@ def _comparable(run: ParityRun) -> Iterator[tuple[ArtifactResult, plots.Scores, 
 
 
 def _flipped(reference: plots.Scores, candidate: plots.Scores) -> plots.Marks:
-    return reference.argmax(axis=1) != candidate.argmax(axis=1)
+    flipped: plots.Marks = reference.argmax(axis=1) != candidate.argmax(axis=1)
+    return flipped
 
 
 def _agreements(run: ParityRun) -> list[tuple[str, int, Markup]]:
@@ -140,8 +170,6 @@ class _Differences:
     plot: Markup
     rows: list[tuple[str, float]]
     """Name and largest difference of each strip, top to bottom."""
-    strip_height = plots.STRIP_HEIGHT
-    axis_height = plots.AXIS_HEIGHT
 
 
 def _differences(run: ParityRun) -> _Differences | None:
@@ -212,7 +240,12 @@ def _size(count: int) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.2g}" if math.isfinite(value) else "not a number"
+    if not math.isfinite(value):
+        return "not a number"
+    if 0 < abs(value) < 1e-3:
+        digits, _, exponent = f"{value:.1e}".partition("e")
+        return f"{digits}{TIMES}{plots.power_of_ten(int(exponent))}"
+    return f"{value:#.2g}" if 0 < abs(value) < 1 else f"{value:.3g}"
 
 
 def _percent(share: float) -> str:
@@ -225,5 +258,48 @@ def _milliseconds(value: float) -> str:
     return f"{value:.{0 if value >= 10 else 1 if value >= 1 else 2}f}{NARROW_SPACE}ms"
 
 
+def _score(value: float | None) -> str:
+    if value is None:
+        return "no label"
+    return f"{value:.3f}" if math.isfinite(value) else "NaN"
+
+
+def _width(score: float | None) -> str:
+    """How long a bar is, in percent."""
+    drawn = score if score is not None and math.isfinite(score) else 0.0
+    return f"{100 * min(max(drawn, 0.0), 1.0):.1f}"
+
+
 def _data_uri(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def _point(point: PointFlips) -> str:
+    return (
+        f"{point.name} ({point.threshold:g}): {point.count}, of which {point.newly_flagged} newly "
+        f"flagged, {point.newly_missed} newly missed; at most {_percent(point.bound_95)}"
+    )
+
+
+def _limit(tolerance: Tolerance | None) -> str:
+    return _number(tolerance.limit) if tolerance else "no limit"
+
+
+_GATE_ROWS: dict[str, Callable[[GateResult], Sequence[str]]] = {
+    "Verdict": lambda gate: [_word(gate.verdict)],
+    "Pictures": lambda gate: [str(gate.images)],
+    "Flips": lambda gate: [str(gate.flips.count)],
+    "Newly flagged": lambda gate: [str(gate.flips.newly_flagged)],
+    "Newly missed": lambda gate: [str(gate.flips.newly_missed)],
+    "Flip rate at most, with 95 % confidence": lambda gate: [_percent(gate.flips.bound_95)],
+    "Flip rate allowed": lambda gate: [_percent(gate.max_flip_rate)],
+    "Flips at operating points": lambda gate: list(map(_point, gate.points)) or ["none given"],
+    "Largest score difference": lambda gate: [_number(gate.differences.max_abs)],
+    "Largest allowed": lambda gate: [_limit(gate.tolerance)],
+    "Mean score difference": lambda gate: [_number(gate.differences.mean_abs)],
+    "KL, mean (nats)": lambda gate: [_number(gate.differences.kl_mean)],
+    "KL, 95th percentile": lambda gate: [_number(gate.differences.kl_p95)],
+    "KL, largest": lambda gate: [_number(gate.differences.kl_max)],
+    "Findings": lambda gate: gate.findings or ["none"],
+}
+"""What is told of every gate: the name of a row, and the lines of its cell."""

@@ -130,6 +130,11 @@ class ArtifactResult(Strict):
     latency: Latency | None = None
     scores: tuple[tuple[float, ...], ...] = ()
 
+    @property
+    def flips(self) -> Flips | None:
+        """Changed decisions from the image file on; None where the file was not run."""
+        return self.gates["file"].flips if "file" in self.gates else None
+
 
 class NoiseFloor(Strict):
     """How much the reference differs from itself, largest score difference over the set."""

@@ -16,8 +16,10 @@ from PIL import Image
 
 Plane = NDArray[np.float32]
 
-_LARGEST_DRAWN = 60_000
+_LARGEST_DRAWN = 51_000
 """Pixels; a larger scene is drawn at half its size and enlarged, which photographs look like."""
+
+_INK = np.array([20, 16, 24], np.float32)
 
 _PALETTES: tuple[tuple[tuple[int, int, int], ...], ...] = (
     ((58, 32, 26), (150, 96, 76), (214, 164, 138), (246, 218, 200)),  # skin
@@ -96,27 +98,28 @@ def _cartoon(random: RandomState, size: tuple[int, int]) -> Plane:
     pen = random.uniform(0.04, 0.12)
     for _ in range(random.randint(3, 10)):
         inside = _ellipse(random, size, random.uniform(0.08, 0.4))
-        canvas = _over(canvas, np.float32([20, 16, 24]), ((inside + pen) * 30).clip(0, 1))
+        canvas = _over(canvas, _INK, ((inside + pen) * 30).clip(0, 1))
         colour = random.randint(40, 256, 3).astype(np.float32)
         canvas = _over(canvas, colour, (inside * 30).clip(0, 1))
     return canvas
 
 
 def _line_drawing(random: RandomState, size: tuple[int, int]) -> Plane:
-    """Level lines of a soft relief, in ink on paper."""
-    paper = np.float32(random.randint(200, 256, 3))
-    levels = _clouds(random, size, random.uniform(0.25, 0.5)) * random.randint(5, 16)
+    """Level lines of a soft relief in ink, with flat colour between them."""
+    count = random.randint(3, 12)
+    levels = _clouds(random, size, random.uniform(0.15, 0.5)) * count
+    paper = _coloured(np.floor(levels) / np.float32(count), _palette(random))
     from_line = np.abs(levels - np.rint(levels))
     ink = ((random.uniform(0.06, 0.16) - from_line) * 14).clip(0, 1).astype(np.float32)
-    return _over(np.broadcast_to(paper, (*size, 3)), np.float32(random.randint(0, 90, 3)), ink)
+    return _over(paper, _INK, ink)
 
 
-def _tiles(random: RandomState, size: tuple[int, int]) -> Plane:
-    """Bricks, checks and weave, in uneven light."""
-    turn = _slope(random, size) * np.float32(random.randint(4, 24))
-    across = _slope(random, size) * np.float32(random.randint(4, 24))
-    check = (np.floor(turn) + np.floor(across)) % 2
-    light = 0.15 + 0.3 * check + 0.55 * _clouds(random, size, 0.6)
+def _relief(random: RandomState, size: tuple[int, int]) -> Plane:
+    """Cloth, hide or rock: a rough surface lit from one side."""
+    surface = _clouds(random, size, random.uniform(0.35, 0.6))
+    across = np.diff(surface, axis=1, append=surface[:, -1:]) * random.uniform(-12, 12)
+    down = np.diff(surface, axis=0, append=surface[-1:]) * random.uniform(4, 12)
+    light = 0.5 + across + down + 0.3 * (surface - 0.5)
     return _coloured(light.astype(np.float32), _palette(random))
 
 
@@ -134,7 +137,7 @@ _KINDS: tuple[Callable[[RandomState, tuple[int, int]], Plane], ...] = (
     _folds,
     _cartoon,
     _line_drawing,
-    _tiles,
+    _relief,
     _mixture,  # the last, since it is made of the others
 )
 
@@ -150,7 +153,8 @@ def _clouds(random: RandomState, size: tuple[int, int], roughness: float) -> Pla
         total += np.asarray(octave) * np.float32(amplitude)
         cells, amplitude = cells * 2, amplitude * roughness
     total -= total.min()
-    return total / max(total.max(), np.float32(1))
+    total /= max(total.max(), 1)
+    return total
 
 
 def _slope(random: RandomState, size: tuple[int, int]) -> Plane:
@@ -159,7 +163,8 @@ def _slope(random: RandomState, size: tuple[int, int]) -> Plane:
     rows = np.linspace(0, down, size[0], dtype=np.float32)[:, None]
     plane = rows + np.linspace(0, right, size[1], dtype=np.float32)
     plane -= plane.min()
-    return plane / max(plane.max(), np.float32(1e-6))
+    plane /= max(plane.max(), 1e-6)
+    return plane
 
 
 def _ellipse(random: RandomState, size: tuple[int, int], reach: float) -> Plane:
@@ -181,8 +186,8 @@ def _ellipse(random: RandomState, size: tuple[int, int], reach: float) -> Plane:
 
 def _palette(random: RandomState, index: int | None = None) -> Plane:
     """256 colours from shadow to light, (256, 3); any of the palettes, or the one named."""
-    stops = np.float32(_PALETTES[random.randint(len(_PALETTES)) if index is None else index])
-    stops = stops * np.float32(random.uniform(0.8, 1.1)) + random.uniform(-18, 18, 3)
+    stops = np.array(_PALETTES[random.randint(len(_PALETTES)) if index is None else index], float)
+    stops = stops * random.uniform(0.8, 1.1) + random.uniform(-18, 18, 3)
     place = np.linspace(0, len(stops) - 1, 256)
     return np.stack(
         [np.interp(place, np.arange(len(stops)), stops[:, channel]) for channel in range(3)], -1
@@ -191,12 +196,15 @@ def _palette(random: RandomState, index: int | None = None) -> Plane:
 
 def _coloured(light: Plane, palette: Plane) -> Plane:
     """Each light, 0..1, as its colour: (H, W, 3)."""
-    return palette[(light * 255).clip(0, 255).astype(np.uint8)]
+    return palette.take((light * 255).clip(0, 255).astype(np.uint8), axis=0)
 
 
 def _over(under: Plane, over: Plane, coverage: Plane) -> Plane:
     """``over`` where ``coverage`` is 1, ``under`` where it is 0."""
-    return under + (over - under) * coverage[..., None]
+    towards = over - under
+    towards *= coverage[..., None]
+    towards += under
+    return towards
 
 
 def _grain(random: RandomState, size: tuple[int, int], amplitude: int) -> Plane:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgeconv.errors import ArtifactError, CannotRunHere
+from edgeconv.formats.coreml_file import load_proto
 from edgeconv.runtimes import Signature
-from edgeconv.targets.coreml_file import load_proto
 
 
 class CoreML:
@@ -29,19 +29,23 @@ class CoreML:
         description = load_proto(path).description
         (self._image,) = description.input
         self._scores = description.predictedProbabilitiesName
-        self.labels = tuple(self._model.get_spec().WhichOneof("Type") and class_labels(path))
         self.description = f"Core ML, macOS {platform.mac_ver()[0]}, CPU"
         size = self._image.type.imageType
         self.signature = Signature((1, size.height, size.width, 3), "uint8", "NHWC")
+        self.labels = tuple(sorted(self._answer(np.zeros(self.signature.shape, np.uint8))))
 
     def run(self, tensor: NDArray[np.generic]) -> NDArray[np.float32]:
         """One (1, H, W, 3) uint8 tensor to (labels,) scores."""
-        answer = self._model.predict({self._image.name: Image.fromarray(tensor[0].astype(np.uint8))})
-        by_label = answer[self._scores]
+        by_label = self._answer(tensor)
         return np.array([by_label[label] for label in self.labels], np.float32)
 
+    def _answer(self, tensor: NDArray[np.generic]) -> dict[str, float]:
+        picture = Image.fromarray(tensor[0].astype(np.uint8))
+        answer: dict[str, float] = self._model.predict({self._image.name: picture})[self._scores]
+        return answer
 
-def open_file(path: Path, threads: int) -> CoreML:
+
+def open_file(path: Path, _threads: int) -> CoreML:
     """Load a ``.mlmodel`` or ``.mlpackage``; Core ML chooses its threads itself.
 
     Raises:

@@ -29,7 +29,9 @@ class LiteRT:
             self._interpreter = module.Interpreter(str(path), num_threads=threads)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise ArtifactError(f"{path} does not load into {self.description}", got=str(error)) from error
+            raise ArtifactError(
+                f"{path} does not load into {self.description}", got=str(error)
+            ) from error
         (self._image,) = self._interpreter.get_input_details()
         (self._scores,) = self._interpreter.get_output_details()
         self.labels = _labels(path)
@@ -67,6 +69,4 @@ def _interpreter() -> tuple[Any, str]:
             return import_module(module), f"{name} {version(package)}"
         except ImportError:
             continue
-    raise CannotRunHere(
-        "no TFLite runtime is installed", do="pip install ai-edge-litert"
-    )
+    raise CannotRunHere("no TFLite runtime is installed", do="pip install ai-edge-litert")

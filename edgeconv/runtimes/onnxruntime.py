@@ -30,7 +30,9 @@ class OnnxRuntime:
                 str(path), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # its exceptions share no public base class
-            raise ArtifactError(f"{path} does not load into ONNX Runtime", got=str(error)) from error
+            raise ArtifactError(
+                f"{path} does not load into ONNX Runtime", got=str(error)
+            ) from error
         (self._image,) = self._session.get_inputs()
         (self._scores,) = self._session.get_outputs()
         self.description = f"ONNX Runtime {onnxruntime.__version__}"

@@ -89,9 +89,7 @@ class Converter(Protocol):
     def write(self, form: Form, path: Path) -> None:
         """Write the file, without its contract."""
 
-    def describe(
-        self, form: Form, path: Path
-    ) -> tuple[InputTensor, OutputTensor, Precision]:
+    def describe(self, form: Form, path: Path) -> tuple[InputTensor, OutputTensor, Precision]:
         """Input, output and precision, read back from the written file."""
 
     def embed(self, path: Path, contract: Contract) -> None:

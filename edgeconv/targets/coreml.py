@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from edgeconv.contract import METADATA_KEY, Contract, InputTensor, OutputTensor, Precision
-from edgeconv.errors import ArtifactError, ConversionError
+from edgeconv.errors import ConversionError
+from edgeconv.formats.coreml_file import load_proto, save_new, save_proto
+from edgeconv.formats.coreml_inspect import read_precision
 from edgeconv.frozen import INPUT_NAME, OUTPUT_NAME, FrozenGraph
 from edgeconv.targets import Form, Options
-from edgeconv.targets.coreml_file import load_proto, save_proto, save_new
-from edgeconv.targets.coreml_inspect import read_precision
 
 LABEL_NAME = "label"
 DATE_STAMP = "com.github.apple.coremltools.conversion_date"
@@ -121,22 +121,6 @@ class CoreMLConverter:
         for feature in (*proto.description.input, *proto.description.output):
             feature.shortDescription = described[feature.name]
         save_proto(proto, path)
-
-
-def read_contract(path: Path) -> Contract:
-    """The contract inside a Core ML file.
-
-    Raises:
-        ArtifactError: it is no Core ML file, or carries none.
-    """
-    metadata = load_proto(path).description.metadata.userDefined
-    if METADATA_KEY not in metadata:
-        raise ArtifactError(
-            f"{path} carries no edgeconv contract",
-            expected=f"{METADATA_KEY!r} in the user-defined metadata",
-            do="export the model with edgeconv",
-        )
-    return Contract.from_json(metadata[METADATA_KEY], str(path))
 
 
 def _name_outputs(proto: Any) -> None:

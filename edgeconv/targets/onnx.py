@@ -18,16 +18,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.contract import METADATA_KEY, Contract, InputTensor, OutputTensor, Precision
-from edgeconv.errors import ArtifactError, ConversionError
+from edgeconv.errors import ConversionError
+from edgeconv.formats.onnx_inspect import read_precision
 from edgeconv.frozen import INPUT_NAME, OUTPUT_NAME, FrozenGraph
 from edgeconv.targets import Form, Options
-from edgeconv.targets.onnx_inspect import read_precision
 
 OPSET = 17
 
 # Softmax stays in float: its scores would otherwise be rounded to 1/256.
-QUANTISED_OPS = ["Conv", "Gemm", "MatMul", "Add", "Mul", "AveragePool", "GlobalAveragePool",
-                 "MaxPool", "Clip", "Relu", "Pad", "Concat", "Reshape", "Flatten", "Transpose"]
+QUANTISED_OPS = [
+    "Conv",
+    "Gemm",
+    "MatMul",
+    "Add",
+    "Mul",
+    "AveragePool",
+    "GlobalAveragePool",
+    "MaxPool",
+    "Clip",
+    "Relu",
+    "Pad",
+    "Concat",
+    "Reshape",
+    "Flatten",
+    "Transpose",
+]
 
 
 class OnnxConverter:
@@ -116,7 +131,12 @@ class OnnxConverter:
     def _int8(self) -> Any:
         """Static QDQ: uint8 activations, int8 weights per channel."""
         import onnx
-        from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+        from onnxruntime.quantization import (
+            CalibrationMethod,
+            QuantFormat,
+            QuantType,
+            quantize_static,
+        )
 
         assert self._options.calibration is not None
         with tempfile.TemporaryDirectory() as folder:
@@ -134,29 +154,6 @@ class OnnxConverter:
                 calibrate_method=CalibrationMethod.MinMax,
             )
             return onnx.load(made)
-
-
-def read_contract(path: Path) -> Contract:
-    """The contract inside an ONNX file.
-
-    Raises:
-        ArtifactError: it is no ONNX file, or carries none.
-    """
-    import onnx
-    from google.protobuf.message import DecodeError
-
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except (DecodeError, OSError) as error:
-        raise ArtifactError(f"{path} is not an ONNX file", got=str(error)) from error
-    for entry in model.metadata_props:
-        if entry.key == METADATA_KEY:
-            return Contract.from_json(entry.value, str(path))
-    raise ArtifactError(
-        f"{path} carries no edgeconv contract",
-        expected=f"a {METADATA_KEY!r} entry in metadata_props",
-        do="export the model with edgeconv",
-    )
 
 
 class _Calibration:

@@ -109,6 +109,6 @@ def _whole_range(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     So that calibration sees 0..255, and the integer input means pixels with scale 1, zero point 0.
     """
-    stretched = picture.copy()
+    stretched: NDArray[np.uint8] = picture.copy()
     stretched[0, 0], stretched[0, 1] = 0, 255
     return stretched

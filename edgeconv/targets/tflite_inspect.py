@@ -62,13 +62,19 @@ MOVES_DATA = frozenset(
 
 
 @dataclass(frozen=True)
-class IoQuantisation:
-    """An integer ``q`` stands for ``(q - zero_point) * scale``; all None where it is float."""
+class Quantisation:
+    """An integer ``q`` stands for ``(q - zero_point) * scale``."""
 
-    input_scale: float | None
-    input_zero_point: int | None
-    output_scale: float | None
-    output_zero_point: int | None
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class IoQuantisation:
+    """How input and output are quantised; None where they are float."""
+
+    input: Quantisation | None
+    output: Quantisation | None
 
 
 def read_precision(model: bytes, *, asked: str) -> Precision:
@@ -117,15 +123,15 @@ def io_quantisation(model: bytes) -> IoQuantisation:
     """
     graph = unpack(model).subgraphs[0]
     return IoQuantisation(
-        *_quantisation(graph.tensors[graph.inputs[0]]),
-        *_quantisation(graph.tensors[graph.outputs[0]]),
+        input=_quantisation(graph.tensors[graph.inputs[0]]),
+        output=_quantisation(graph.tensors[graph.outputs[0]]),
     )
 
 
-def _quantisation(tensor: TensorT) -> tuple[float, int] | tuple[None, None]:
+def _quantisation(tensor: TensorT) -> Quantisation | None:
     if not _is_quantised(tensor):
-        return None, None
-    return float(tensor.quantization.scale[0]), int(tensor.quantization.zeroPoint[0])
+        return None
+    return Quantisation(float(tensor.quantization.scale[0]), int(tensor.quantization.zeroPoint[0]))
 
 
 def _is_quantised(tensor: TensorT) -> bool:

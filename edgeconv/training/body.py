@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from edgeconv.architectures import body_layers, imagenet_body
-from edgeconv.errors import CheckpointMismatch, UsageError
+from edgeconv.checkpoints import read
+from edgeconv.checkpoints.fitting import at_most, described
+from edgeconv.errors import CheckpointMismatch
 from edgeconv.spec import ModelSpec
 from edgeconv.training.recipe import IMAGENET, NO_BODY
 
@@ -17,32 +19,34 @@ def set_body(model: Any, spec: ModelSpec, body: str) -> None:
     Args:
         model: a ``tf_keras.Model`` of the spec's architecture.
         spec: what the model is.
-        body: ``imagenet`` (downloaded once by tf_keras), ``none``, or a safetensors file that
-            holds the body's tensors as ``layer/weight``; others in it, a head's, are not used.
+        body: ``imagenet`` (downloaded once by tf_keras), ``none``, or the path of a checkpoint
+            that holds the body's tensors as ``layer/weight``; others in it, a head's, are not used.
 
     Raises:
-        UsageError: there is no such file.
         DownloadError: the ImageNet weights could not be fetched.
-        CheckpointError: the file is broken, or its tensors are not those of the body.
+        CheckpointError: there is no such checkpoint, it is unsafe or corrupt, or its tensors are
+            not those of the body.
     """
     if body == NO_BODY:
         return
-    tensors = imagenet_body(spec) if body == IMAGENET else _read(Path(body))
+    tensors = imagenet_body(spec) if body == IMAGENET else read(Path(body)).tensors
     wanted = {
-        f"{layer.name}/{_short(weight.name)}": weight
+        weight.name.removesuffix(":0"): weight
         for layer in body_layers(spec, model)
         for weight in layer.weights
     }
+    shapes = {name: tuple(weight.shape) for name, weight in wanted.items()}
     wrong = [
-        f"{name} {tuple(weight.shape)}"
-        for name, weight in wanted.items()
-        if name not in tensors or tensors[name].shape != tuple(weight.shape)
+        name
+        for name, shape in shapes.items()
+        if name not in tensors or tensors[name].shape != shape
     ]
     if wrong:
         raise CheckpointMismatch(
             f"{body} is no body for {spec.name}",
             got=f"{len(wrong)} of {len(wanted)} tensors missing or misshapen",
-            expected=wrong[:5],
+            expected=at_most([described(name, shapes[name]) for name in wrong]),
+            do="check that it has this architecture and width",
         )
     for name, weight in wanted.items():
         weight.assign(tensors[name])

@@ -6,7 +6,12 @@ import pytest
 
 from edgeconv.errors import ArtifactError
 from edgeconv.targets.tflite_flatbuffer import pack, unpack
-from edgeconv.targets.tflite_inspect import IoQuantisation, io_quantisation, read_precision
+from edgeconv.targets.tflite_inspect import (
+    IoQuantisation,
+    Quantisation,
+    io_quantisation,
+    read_precision,
+)
 
 Files = dict[str, bytes]
 
@@ -61,8 +66,10 @@ def test_one_float_operator_among_integers_is_counted(tflite_files: Files) -> No
 
 
 def test_int8_pixels_are_quantised_and_float_pixels_are_not(tflite_files: Files) -> None:
-    assert io_quantisation(tflite_files["fp16"]) == IoQuantisation(None, None, None, None)
-    assert io_quantisation(tflite_files["int8"]) == IoQuantisation(1.0, 0, 1 / 256, 0)
+    assert io_quantisation(tflite_files["fp16"]) == IoQuantisation(None, None)
+    assert io_quantisation(tflite_files["int8"]) == IoQuantisation(
+        input=Quantisation(1.0, 0), output=Quantisation(1 / 256, 0)
+    )
 
 
 def test_quantisation_is_that_of_the_runtime(tflite_files: Files) -> None:
@@ -70,8 +77,8 @@ def test_quantisation_is_that_of_the_runtime(tflite_files: Files) -> None:
 
     interpreter = Interpreter(model_content=tflite_files["int8"])
     found = IoQuantisation(
-        *interpreter.get_input_details()[0]["quantization"],
-        *interpreter.get_output_details()[0]["quantization"],
+        input=Quantisation(*interpreter.get_input_details()[0]["quantization"]),
+        output=Quantisation(*interpreter.get_output_details()[0]["quantization"]),
     )
 
     assert io_quantisation(tflite_files["int8"]) == found

@@ -279,7 +279,7 @@ def zipped(model: bytes, files: dict[str, str]) -> bytes:
     return stream.getvalue()
 
 
-class Metadata(Table):  # type: ignore[misc]
+class Metadata(Table):
     """A flatbuffer table read by slot number, with nothing but the format's own rules."""
 
     @classmethod

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeconv.contract import Precision
-from edgeconv.targets.coreml_file import load_proto
+from edgeconv.formats.coreml_file import load_proto
 
 TRIVIAL = 2
 """Constants with fewer values are scalars and flags, not weights; int32 ones are shapes."""

@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from edgeconv.contract import METADATA_KEY, Contract
 from edgeconv.errors import ArtifactError
 
 PACKAGED_MODEL = "Data/com.apple.CoreML/model.mlmodel"
@@ -27,6 +28,22 @@ def load_proto(path: Path) -> Any:
     except (DecodeError, OSError) as error:
         raise ArtifactError(f"{path} is not a Core ML file", got=str(error)) from error
     return proto
+
+
+def read_contract(path: Path) -> Contract:
+    """The contract inside a Core ML file.
+
+    Raises:
+        ArtifactError: it is no Core ML file, or carries none.
+    """
+    metadata = load_proto(path).description.metadata.userDefined
+    if METADATA_KEY not in metadata:
+        raise ArtifactError(
+            f"{path} carries no edgeconv contract",
+            expected=f"{METADATA_KEY!r} in the user-defined metadata",
+            do="export the model with edgeconv",
+        )
+    return Contract.from_json(metadata[METADATA_KEY], str(path))
 
 
 def save_proto(proto: Any, path: Path) -> None:

@@ -1,0 +1,27 @@
+"""``edgeconv VERB``: parses, calls the API, renders. No logic lives here."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before anything imports tensorflow
+
+
+def main() -> None:
+    """The command ``edgeconv``.
+
+    Exit codes: 0 done, 1 a gate failed, 2 bad usage or input, 3 inconclusive.
+    """
+    from edgeconv.cli.app import app
+    from edgeconv.cli.console import explain_error
+    from edgeconv.errors import EdgeconvError
+
+    try:
+        app(prog_name="edgeconv")
+    except EdgeconvError as error:
+        explain_error(error, as_json="--json" in sys.argv)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; what was there before is as it was\n")
+        sys.exit(130)

@@ -1,0 +1,57 @@
+"""``edgeconv show``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edgeconv.cli.console import print_json, stdout, warn_of
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Example: `edgeconv show build/demo/Demo.int8.tflite`")(show)
+
+
+def show(
+    model: Annotated[str, typer.Argument(help="A known model, a spec (.toml), or an artifact.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Show a model's spec, or the contract read back from inside an exported file."""
+    from edgeconv.artifact import SUFFIXES, open_artifact
+    from edgeconv.spec import load_spec
+
+    path = Path(model)
+    if path.suffix in SUFFIXES:
+        document = open_artifact(path).contract.as_dict()
+    else:
+        document = load_spec(model).model_dump(mode="json", exclude_none=True)
+    if as_json:
+        print_json(document)
+        return
+    warn_of(document.get("notice"))
+    _print_tree(document)
+
+
+def _print_tree(document: dict[str, Any]) -> None:
+    from rich.markup import escape
+    from rich.tree import Tree
+
+    def grow(branch: Tree, key: str, value: Any) -> None:
+        if isinstance(value, dict):
+            twig = branch.add(f"[bold]{escape(key)}[/]")
+            for name, inner in value.items():
+                grow(twig, name, inner)
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            twig = branch.add(f"[bold]{escape(key)}[/]")
+            for item in value:
+                grow(twig, str(item.get("name", "")), item)
+        else:
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            branch.add(f"{escape(key)}  [cyan]{escape(shown)}[/]")
+
+    root = Tree("", hide_root=True)
+    for key, value in document.items():
+        grow(root, key, value)
+    stdout().print(root)

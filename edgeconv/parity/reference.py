@@ -1,0 +1,118 @@
+"""What candidates are held against: the original's own scores, and its own noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeconv.artifact import Artifact
+from edgeconv.parity.candidate import run_candidate
+from edgeconv.parity.decoded import DecodedSet
+from edgeconv.parity.results import Gate, NoiseFloor
+from edgeconv.parity.statistics import Scores
+from edgeconv.progress import Progress
+from edgeconv.runtimes import open_runtime
+
+if TYPE_CHECKING:
+    from edgeconv.classifier import Classifier
+    from edgeconv.frozen import FrozenGraph
+
+NOISE_PICTURES = 64
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The original's scores on a set, one (N, labels) array a gate.
+
+    For the tensor gate they are those of the frozen graph: was it converted rightly? For the pixel
+    and file gates they are those of the classifier itself, on pixels normalised outside any graph.
+    """
+
+    description: str
+    labels: tuple[str, ...]
+    pictures: DecodedSet
+    scores: Mapping[Gate, Scores]
+    noise: NoiseFloor | None
+
+
+def reference_from_classifier(
+    classifier: Classifier, frozen: FrozenGraph, pictures: DecodedSet, progress: Progress
+) -> Reference:
+    """Run the original on a decoded set, and measure its own noise floor."""
+    progress.step("running the original", 3)
+    original = classifier.scores(pictures.pixels)
+    progress.advance()
+    traced = frozen.scores(pictures.pixels)
+    progress.advance()
+    noise = _noise_floor(classifier, frozen, pictures.pixels, original, traced)
+    progress.advance()
+    return Reference(
+        description=f"{classifier.spec.name} in Keras, "
+        f"checkpoint {classifier.source.checkpoint_sha256[:12]}",
+        labels=classifier.spec.labels,
+        pictures=pictures,
+        scores={"tensor": traced, "pixels": original, "file": original},
+        noise=noise,
+    )
+
+
+def reference_from_artifact(
+    artifact: Artifact, pictures: DecodedSet, progress: Progress
+) -> Reference:
+    """Run another artifact over a decoded set. It has no noise floor: decisions alone are judged.
+
+    Raises:
+        CannotRunHere: no runtime on this machine runs it.
+    """
+    runtime = open_runtime(artifact.path)
+    progress.step(f"running {artifact.path.name}", len(pictures.names))
+    return Reference(
+        description=f"{artifact.path.name} in {runtime.description}",
+        labels=runtime.labels,
+        pictures=pictures,
+        scores=run_candidate(runtime, artifact.contract, pictures, progress),
+        noise=None,
+    )
+
+
+def _noise_floor(
+    classifier: Classifier,
+    frozen: FrozenGraph,
+    pixels: NDArray[np.uint8],
+    original: Scores,
+    traced: Scores,
+) -> NoiseFloor:
+    """How far the original strays from itself when nothing of it changes but how it is run."""
+    some = pixels[:NOISE_PICTURES]
+    variants = {
+        "batch and graph optimisation, all pictures": _gap(original, traced),
+        f"one thread, not optimised, {len(some)} pictures": _gap(
+            original[: len(some)], frozen.scores(some, threads=1, optimise=False)
+        ),
+    }
+    return NoiseFloor(
+        float32=max(variants.values()),
+        float16_weights=_gap(original, _with_half_weights(classifier, pixels)),
+        variants=variants,
+    )
+
+
+def _with_half_weights(classifier: Classifier, pixels: NDArray[np.uint8]) -> Scores:
+    """The original's scores with every weight rounded to float16 and widened again."""
+    weights = classifier.model.get_weights()
+    largest = float(np.finfo(np.float16).max)
+    try:
+        classifier.model.set_weights(
+            [np.clip(w, -largest, largest).astype(np.float16).astype(w.dtype) for w in weights]
+        )
+        return classifier.scores(pixels)
+    finally:
+        classifier.model.set_weights(weights)
+
+
+def _gap(a: Scores, b: Scores) -> float:
+    return float(np.abs(a - b).max())
