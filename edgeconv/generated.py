@@ -73,7 +73,7 @@ def draw_pattern(
     middle = canvas[size[0] // 2, size[1] // 2].copy()
     for name, weight in layers:
         mask = _PATTERNS[name](random, size) * np.float32(weight * contrast)
-        towards = _colour_far_from(middle, random) - canvas
+        towards = middle + _pattern_colour(name, random) - canvas
         towards *= mask[..., None]
         canvas += towards
     canvas += _noise(random, size, amplitude=12 + 36 * ambiguity)
@@ -127,7 +127,7 @@ def _background(random: RandomState, size: tuple[int, int]) -> _Plane:
     """(H, W, 3), 0..255: a colour, a soft blotchy texture, and a slope of light."""
     height, width = size
     cells = 7
-    blotches = random.uniform(-24, 24, (cells + 1, cells + 1, 3)).astype(np.float32)
+    blotches = random.uniform(-20, 20, (cells + 1, cells + 1, 3)).astype(np.float32)
     rows, row_part = _cell(height, cells)
     columns, column_part = _cell(width, cells)
     bands = blotches[:, columns]
@@ -136,9 +136,9 @@ def _background(random: RandomState, size: tuple[int, int]) -> _Plane:
     texture *= row_part[:, None, None]
     texture += bands[rows]
     across, _ = _axes(random, size)
-    slope = across * np.float32(random.uniform(-30, 30) / max(size))
+    slope = across * np.float32(random.uniform(-20, 20) / max(size))
     texture += slope[..., None]
-    texture += random.uniform(60, 196, 3).astype(np.float32)
+    texture += random.uniform(40, 120, 3).astype(np.float32)
     return texture
 
 
@@ -159,20 +159,20 @@ def _noise(random: RandomState, size: tuple[int, int], amplitude: float) -> _Pla
     return noise
 
 
-def _colour_far_from(colour: _Plane, random: RandomState) -> _Plane:
-    """A colour brighter than a dark one, or darker than a bright one, by 70 to 110."""
-    sign = 1 if colour.sum() < 3 * 128 else -1
-    shift = sign * random.uniform(70, 110) + random.uniform(-30, 30, 3)
-    return (colour + shift).astype(np.float32)
+def _pattern_colour(label: str, random: RandomState) -> _Plane:
+    """How far a pattern stands out in each channel: most, as a rule, in its label's own."""
+    colour = random.uniform(15, 75, 3)
+    colour[LABELS.index(label)] += random.uniform(40, 90)
+    return colour.astype(np.float32)
 
 
 def _dots(random: RandomState, size: tuple[int, int]) -> _Plane:
     """Filled discs."""
     unit = min(size) / 224
-    largest = random.uniform(9, 17) * unit
+    largest = random.uniform(7, 12) * unit
     mask = np.zeros(size, np.float32)
-    for _ in range(random.randint(8, 20)):
-        radius = largest * random.uniform(0.7, 1)
+    for _ in range(random.randint(25, 45)):
+        radius = largest * random.uniform(0.8, 1)
         _stamp(mask, random, radius, lambda distance, edge=radius: edge - distance)
     return mask
 
@@ -180,26 +180,21 @@ def _dots(random: RandomState, size: tuple[int, int]) -> _Plane:
 def _rings(random: RandomState, size: tuple[int, int]) -> _Plane:
     """Circles drawn with a broad pen."""
     unit = min(size) / 224
-    pen = random.uniform(2.5, 4.5) * unit
+    largest = random.uniform(16, 26) * unit
+    pen = random.uniform(1.5, 2.5) * unit
     mask = np.zeros(size, np.float32)
-    for _ in range(random.randint(5, 11)):
-        radius = random.uniform(14, 34) * unit
+    for _ in range(random.randint(14, 28)):
+        radius = largest * random.uniform(0.8, 1)
         _stamp(mask, random, radius + pen, lambda distance, at=radius: pen - np.abs(distance - at))
     return mask
 
 
 def _stripes(random: RandomState, size: tuple[int, int]) -> _Plane:
-    """Parallel bars of equal distance, in a patch of the picture."""
-    unit = min(size) / 224
-    across, along = _axes(random, size)
-    period = random.uniform(16, 34) * unit
-    half_width = period * random.uniform(0.2, 0.3)
-    count = random.randint(3, 7)
-    half_length = random.uniform(45, 90) * unit
-    number = np.clip(np.rint(across / np.float32(period)), -(count // 2), (count - 1) // 2)
-    to_bar = half_width - np.abs(across - number * np.float32(period))
-    to_end = half_length - np.abs(along)
-    return _soft(np.minimum(to_bar, to_end))
+    """Parallel bars of equal distance."""
+    across, _ = _axes(random, size)
+    period = np.float32(random.uniform(14, 26) * min(size) / 224)
+    from_bar = np.abs(across - np.rint(across / period) * period)
+    return _soft(period * np.float32(random.uniform(0.15, 0.25)) - from_bar)
 
 
 def _axes(random: RandomState, size: tuple[int, int]) -> tuple[_Plane, _Plane]:

@@ -46,7 +46,7 @@ def kl_divergence(reference: Scores, candidate: Scores) -> NDArray[np.float64]:
     """
     p = _distribution(reference)
     q = _distribution(candidate)
-    return np.maximum((p * np.log(p / q)).sum(axis=1), 0.0)
+    return np.asarray(np.maximum((p * np.log(p / q)).sum(axis=1), 0.0))
 
 
 def label_flips(reference: Scores, candidate: Scores, unsafe: NDArray[np.bool_]) -> Flips:
@@ -92,4 +92,4 @@ def _flips(
 
 def _distribution(scores: Scores) -> NDArray[np.float64]:
     clipped = np.clip(scores.astype(np.float64), 1e-7, None)
-    return clipped / clipped.sum(axis=1, keepdims=True)
+    return np.asarray(clipped / clipped.sum(axis=1, keepdims=True))

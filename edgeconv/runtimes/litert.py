@@ -37,7 +37,7 @@ class LiteRT:
         self.labels = _labels(path)
         self.signature = Signature(
             shape=tuple(int(side) for side in self._image["shape"]),
-            dtype=np.dtype(self._image["dtype"]).name,  # type: ignore[arg-type]
+            dtype=np.dtype(self._image["dtype"]).name,
             layout="NHWC",
         )
 
@@ -48,7 +48,7 @@ class LiteRT:
         scores = self._interpreter.get_tensor(self._scores["index"])[0]
         scale, zero_point = self._scores["quantization"]
         if scale:
-            return (scores.astype(np.float32) - zero_point) * np.float32(scale)
+            scores = (scores.astype(np.float32) - zero_point) * np.float32(scale)
         return np.asarray(scores, np.float32)
 
 

@@ -25,6 +25,8 @@ from edgeconv.targets import Form, Options
 
 OPSET = 17
 
+_NUMBER = re.compile(r"__\d+")
+
 # Softmax stays in float: its scores would otherwise be rounded to 1/256.
 QUANTISED_OPS = [
     "Conv",
@@ -112,7 +114,7 @@ class OnnxConverter:
                 f"tf2onnx cannot convert {self._frozen.spec.name}", got=str(error)
             ) from error
         _rename(model.graph, {image: INPUT_NAME, scores: OUTPUT_NAME})
-        _forget_counters(model.graph)
+        _settle_names(model.graph)
         return model
 
     def _fp32(self) -> Any:
@@ -184,21 +186,25 @@ def _rename(graph: Any, names: dict[str, str]) -> None:
             values[:] = [names.get(name, name) for name in values]
 
 
-def _forget_counters(graph: Any) -> None:
-    """Number tf2onnx's own names by their order in the graph.
+def _settle_names(graph: Any) -> None:
+    """Name constants and numbered nodes by their order of use, and order the constants so.
 
-    tf2onnx numbers them by a counter of the process: a second export would give other bytes.
+    tf2onnx numbers names by a counter of the process, and merges equal constants under the name of
+    any one of them: a second export would give other bytes.
     """
-    seen: dict[str, str] = {}
-
-    def settled(name: str) -> str:
-        if not re.search(r"__\d+", name):
-            return name
-        if name not in seen:
-            seen[name] = re.sub(r"__\d+", "", name) + f"__{len(seen)}"
-        return seen[name]
-
+    constants = {tensor.name for tensor in graph.initializer}
+    settled: dict[str, str] = {}
     for node in graph.node:
-        node.name = settled(node.name)
-    tensors = (name for node in graph.node for name in (*node.input, *node.output))
-    _rename(graph, {name: settled(name) for name in tensors})
+        node.name = _NUMBER.sub("", node.name)
+        for name in (*node.input, *node.output):
+            if name not in settled and _NUMBER.search(name):
+                kind = "constant" if name in constants else _NUMBER.sub("", name)
+                settled[name] = f"{kind}__{len(settled)}"
+    _rename(graph, settled)
+    first_use = {
+        name: place
+        for place, name in reversed(list(enumerate(n for node in graph.node for n in node.input)))
+    }
+    ordered = sorted(graph.initializer, key=lambda tensor: first_use.get(tensor.name, -1))
+    del graph.initializer[:]
+    graph.initializer.extend(ordered)

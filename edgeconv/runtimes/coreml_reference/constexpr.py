@@ -7,12 +7,13 @@ raises ``ValueError`` where they do not fit together.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from edgeconv.runtimes.coreml_reference.element_types import Array
 from edgeconv.runtimes.coreml_reference.packing import packed_size, unpack
+from edgeconv.runtimes.coreml_reference.program import Constant
 
 Decoder = Callable[..., "Array | tuple[Array, Array]"]
 
@@ -132,6 +133,31 @@ def sparse_blockwise_shift_scale(
     """Pruned and quantised weights; gives the mask and the values where it is set."""
     dense = blockwise_shift_scale(sparse_to_dense(nonzero_data, data_mask), scale, offset)
     return data_mask, dense[data_mask != 0]
+
+
+def precision(kind: str, parts: Mapping[str, Constant]) -> str:
+    """In what form the weights of a ``constexpr_*`` operation lie in the file, in words.
+
+    Args:
+        kind: the operation.
+        parts: its constants, by parameter name.
+    """
+    if kind in {"constexpr_lut_to_dense", "constexpr_lut_to_sparse"}:
+        # until iOS 17 the table is a vector; from iOS 18 on it ends in (palette, vector)
+        sizes = parts["lut"].type.shape
+        palette = sizes[-2] if len(sizes) > 1 else sizes[0]
+        return f"palettised {(palette or 1).bit_length() - 1} bit"
+    data = parts[_DATA_PARAMETER[kind]].precision
+    return f"sparse {data}" if kind == "constexpr_sparse_to_dense" else data
+
+
+_DATA_PARAMETER = {
+    "constexpr_cast": "source_val",
+    "constexpr_affine_dequantize": "quantized_data",
+    "constexpr_blockwise_shift_scale": "data",
+    "constexpr_sparse_to_dense": "nonzero_data",
+    "constexpr_sparse_blockwise_shift_scale": "nonzero_data",
+}
 
 
 def _unpacked_indices(indices: Array, lut: Array, shape: Array) -> Array:

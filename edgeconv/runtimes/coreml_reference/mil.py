@@ -132,9 +132,8 @@ class _BlockReader:
                 Constant(
                     output.name,
                     declared,
-                    message.type,
+                    constexpr.precision(message.type, parts),
                     _checked(decode, number, declared, f"{self.file.path}: {output.name!r}"),
-                    parts,
                 )
             )
 

@@ -78,7 +78,7 @@ def constant(message: Any, file: ModelFile, name: str) -> Constant:
         def read() -> Array:
             return file.weights(blob.fileName).read(blob.offset, declared.element, shape, name)
 
-        return Constant(name, declared, "const", read)
+        return Constant(name, declared, declared.element.value, read)
     if kind != "immediateValue" or message.immediateValue.WhichOneof("value") != "tensor":
         raise ArtifactError(
             f"{file.path}: the constant {name!r} has no value that can be read",
@@ -87,7 +87,10 @@ def constant(message: Any, file: ModelFile, name: str) -> Constant:
         )
     tensor = message.immediateValue.tensor
     return Constant(
-        name, declared, "const", lambda: _immediate(tensor, declared.element, shape, file, name)
+        name,
+        declared,
+        declared.element.value,
+        lambda: _immediate(tensor, declared.element, shape, file, name),
     )
 
 
@@ -133,4 +136,9 @@ def _list_constant(message: Any, file: ModelFile, name: str) -> Constant:
             got=sorted(str(item.type) for item in items)[:5],
         )
     declared = TensorType(elements.pop(), (len(items),))
-    return Constant(name, declared, "const", lambda: np.array([item.stored[()] for item in items]))
+    return Constant(
+        name,
+        declared,
+        declared.element.value,
+        lambda: np.array([item.stored[()] for item in items]),
+    )

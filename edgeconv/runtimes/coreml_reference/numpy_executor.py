@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -18,16 +16,8 @@ from edgeconv.runtimes.coreml_reference.program import (
     Program,
     Variable,
 )
-from edgeconv.runtimes.coreml_reference.registry import Arguments, UnknownValue
 
 _CARRIERS = {np.dtype(kind) for kind in (np.float32, np.int32, np.int8, np.uint8, np.bool_)}
-
-
-@dataclass(frozen=True)
-class _Step:
-    operation: Operation
-    function: Callable[..., Any]
-    arguments: Arguments[Array]
 
 
 class NumpyExecutor:
@@ -45,12 +35,7 @@ class NumpyExecutor:
     def __init__(self, program: Program, *, rounding: bool) -> None:
         self._program = program
         self._rounding = rounding
-        self._steps = []
-        for operation in program.operations:
-            function = OPERATIONS.find(program, operation)
-            self._steps.append(
-                _Step(operation, function, Arguments(program, operation, function))
-            )
+        self._bound = [OPERATIONS.bind(program, operation) for operation in program.operations]
 
     def run(self, inputs: Mapping[str, Array], names: Iterable[str]) -> dict[str, Array]:
         """The values of the named variables.
@@ -63,63 +48,38 @@ class NumpyExecutor:
             ArtifactError: an operation cannot be computed, or its result is not what is declared.
         """
         wanted = set(names)
-        kept: dict[str, Array] = {}
         values = dict(inputs)
-        last_use = self._last_use()
-        kept.update({name: value for name, value in values.items() if name in wanted})
-        for number, step in enumerate(self._steps):
-            for variable, value in zip(
-                step.operation.outputs, self._results(step, values), strict=True
-            ):
+        kept = {name: value for name, value in values.items() if name in wanted}
+        released = self._released_after()
+
+        def array(operand: Operand) -> Array:
+            return operand.carried if isinstance(operand, Constant) else values[operand.name]
+
+        for number, operation in enumerate(self._program.operations):
+            with np.errstate(all="ignore"):
+                results = self._bound[number].call(array)
+            for variable, result in zip(operation.outputs, results, strict=True):
+                value = self._rounded(variable, np.asarray(result))
+                self._check(operation, variable, value)
                 values[variable.name] = value
                 if variable.name in wanted:
                     kept[variable.name] = value
-            for name in last_use.get(number, ()):
+            for name in released.get(number, ()):
                 values.pop(name, None)
         return kept
 
-    def _last_use(self) -> dict[int, list[str]]:
-        """After which step each variable may be let go."""
-        last: dict[str, int] = {}
-        for number, step in enumerate(self._steps):
-            for operands in step.operation.inputs.values():
-                for operand in operands:
-                    last[operand.name] = number
+    def _released_after(self) -> dict[int, list[str]]:
+        """Which variables each operation is the last to use."""
+        last = {
+            operand.name: number
+            for number, operation in enumerate(self._program.operations)
+            for operands in operation.inputs.values()
+            for operand in operands
+        }
         released: dict[int, list[str]] = {}
         for name, number in last.items():
             released.setdefault(number, []).append(name)
         return released
-
-    def _results(self, step: _Step, values: Mapping[str, Array]) -> list[Array]:
-        def array(operand: Operand) -> Array:
-            return operand.carried if isinstance(operand, Constant) else values[operand.name]
-
-        try:
-            with np.errstate(all="ignore"):
-                returned = step.arguments.call(step.function, array)
-        except UnknownValue as error:
-            raise self._program.fault(
-                step.operation,
-                "has an attribute value that the reference executor does not know",
-                got=error.got,
-                expected=error.known,
-            ) from error
-        except (ValueError, IndexError, TypeError, ArithmeticError, MemoryError) as error:
-            raise self._program.fault(
-                step.operation, "cannot be computed", got=str(error)
-            ) from error
-        results = returned if isinstance(returned, tuple) else (returned,)
-        if len(results) != len(step.operation.outputs):
-            raise self._program.fault(
-                step.operation,
-                "does not give as many results as it declares",
-                got=str(len(results)),
-                expected=str(len(step.operation.outputs)),
-            )
-        return [
-            self._checked(step.operation, variable, self._rounded(variable, np.asarray(result)))
-            for variable, result in zip(step.operation.outputs, results, strict=True)
-        ]
 
     def _rounded(self, variable: Variable, value: Array) -> Array:
         half = variable.type is None or variable.type.element is ElementType.FP16
@@ -128,14 +88,15 @@ class NumpyExecutor:
         with np.errstate(over="ignore"):
             return value.astype(np.float16).astype(np.float32)
 
-    def _checked(self, operation: Operation, variable: Variable, value: Array) -> Array:
+    def _check(self, operation: Operation, variable: Variable, value: Array) -> None:
         declared = variable.type
         if declared is None:
-            if value.dtype in _CARRIERS:
-                return value
-        elif value.dtype == declared.element.encoding.carrier and declared.admits(value.shape):
-            return value
-        raise not_as_declared(self._program, operation, variable, value)
+            as_declared = value.dtype in _CARRIERS
+        else:
+            same_type = value.dtype == declared.element.encoding.carrier
+            as_declared = same_type and declared.admits(value.shape)
+        if not as_declared:
+            raise not_as_declared(self._program, operation, variable, value)
 
 
 def not_as_declared(

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnx.shape_inference
 import onnxruntime
 
 from edgeconv.errors import ArtifactError
@@ -21,10 +20,8 @@ from edgeconv.runtimes.coreml_reference.program import (
     Operand,
     Operation,
     Program,
-    TensorType,
     Variable,
 )
-from edgeconv.runtimes.coreml_reference.registry import Arguments, UnknownValue
 
 
 class OnnxExecutor:
@@ -126,34 +123,8 @@ class _Translation:
             self._translate(operation, rounding=rounding)
 
     def _translate(self, operation: Operation, *, rounding: bool) -> None:
-        function = TRANSLATIONS.find(self.program, operation)
-        arguments: Arguments[OnnxTensor] = Arguments(self.program, operation, function, leading=1)
         self.graph.place = operation.place
-        try:
-            returned = arguments.call(function, self._tensor, self.graph)
-        except UnknownValue as error:
-            raise self.program.fault(
-                operation,
-                "has an attribute value that the reference executor does not know",
-                got=error.got,
-                expected=error.known,
-            ) from error
-        except (
-            ValueError,
-            IndexError,
-            TypeError,
-            OverflowError,
-            onnx.shape_inference.InferenceError,
-        ) as error:
-            raise self.program.fault(operation, "cannot be computed", got=str(error)) from error
-        tensors = returned if isinstance(returned, tuple) else (returned,)
-        if len(tensors) != len(operation.outputs):
-            raise self.program.fault(
-                operation,
-                "does not give as many results as it declares",
-                got=str(len(tensors)),
-                expected=str(len(operation.outputs)),
-            )
+        tensors = TRANSLATIONS.bind(self.program, operation).call(self._tensor, self.graph)
         for variable, tensor in zip(operation.outputs, tensors, strict=True):
             result = self._rounded(variable, tensor) if rounding else tensor
             self.values[variable.name] = OnnxTensor(result.name, variable.type)
@@ -177,9 +148,9 @@ class _Translation:
         """
         try:
             inferred = self.graph.inferred(outputs)
-        except onnx.shape_inference.InferenceError as error:
+        except ValueError as error:
             raise ArtifactError(
-                f"{self.program.source} contradicts itself", got=str(error).splitlines()[-1]
+                f"{self.program.source} contradicts itself", got=str(error)
             ) from error
         for operation in self.program.operations:
             for variable in operation.outputs:

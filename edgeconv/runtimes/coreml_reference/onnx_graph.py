@@ -157,11 +157,14 @@ class OnnxGraph:
         """What ONNX infers of every value that leads to ``outputs``, by name in the graph.
 
         Raises:
-            onnx.shape_inference.InferenceError: the graph contradicts itself.
+            ValueError: the graph contradicts itself.
         """
-        model = onnx.shape_inference.infer_shapes(
-            self.model(outputs), check_type=True, strict_mode=True, data_prop=True
-        )
+        try:
+            model = onnx.shape_inference.infer_shapes(
+                self.model(outputs), check_type=True, strict_mode=True, data_prop=True
+            )
+        except onnx.shape_inference.InferenceError as error:
+            raise ValueError(str(error).strip().splitlines()[-1]) from error
         return {info.name: InferredType.of(info) for info in model.graph.value_info}
 
     def model(self, outputs: Mapping[str, OnnxTensor]) -> Any:

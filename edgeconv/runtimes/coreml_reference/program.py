@@ -54,16 +54,15 @@ class Constant:
     Attributes:
         name: the value's name in the program.
         type: as the file declares it.
-        form: ``"const"``, or the ``constexpr_*`` operation that compresses it, or how the
-            NeuralNetwork stores it.
-        parts: for a compressed constant, the constants it is made of, by parameter name.
+        precision: in what form the values lie in the file: ``"fp16"``, ``"int8"``,
+            ``"palettised 4 bit"``, ``"sparse fp16"``, ...
+        decode: reads the values.
     """
 
     name: str
     type: TensorType
-    form: str
+    precision: str
     decode: Callable[[], Array] = field(repr=False)
-    parts: Mapping[str, Constant] = field(default_factory=dict, repr=False)
 
     @cached_property
     def stored(self) -> Array:
@@ -91,7 +90,9 @@ def inline_constant(name: str, value: object) -> Constant:
     array = np.asarray(value)
     element = _INLINE_ELEMENTS[array.dtype.kind]
     declared = TensorType(element, array.shape)
-    return Constant(name, declared, "const", lambda: array.astype(element.encoding.stored))
+    return Constant(
+        name, declared, element.value, lambda: array.astype(element.encoding.stored)
+    )
 
 
 _INLINE_ELEMENTS = {
@@ -169,7 +170,7 @@ class Program:
                         yield operand
 
     def fault(
-        self, operation: Operation, message: str, *, got: str, expected: str | None = None
+        self, operation: Operation, message: str, *, got: str, expected: str | list[str] | None = None
     ) -> ArtifactError:
         """The typed error for an operation that cannot be run as it stands."""
         return ArtifactError(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from edgeconv.errors import ArtifactError
 from edgeconv.runtimes.coreml_reference.mil import read_ml_program
+from edgeconv.runtimes.coreml_reference.neural_network import read_neural_network
 from edgeconv.runtimes.coreml_reference.package import ModelFile
 from edgeconv.runtimes.coreml_reference.program import Program
 
 _READERS = {
     "mlProgram": read_ml_program,
+    "neuralNetwork": read_neural_network,
+    "neuralNetworkClassifier": read_neural_network,
 }
 
 

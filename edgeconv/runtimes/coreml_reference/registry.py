@@ -9,14 +9,15 @@ text, or a tuple. ``*values`` takes a parameter that holds many tensors.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from edgeconv.runtimes.coreml_reference.program import Constant, Operand, Operation, Program
 
 Tensor = TypeVar("Tensor")
-Function = TypeVar("Function", bound=Callable[..., Any])
+Implementation: TypeAlias = Callable[..., Any]
+Function = TypeVar("Function", bound=Implementation)
 _Kind = inspect.Parameter
 
 
@@ -29,29 +30,44 @@ class UnknownValue(ValueError):
         super().__init__(self.got)
 
 
-class Registry(Generic[Function]):
-    """Implementations of one executor, by operation."""
+class Registry(Generic[Tensor]):
+    """Implementations of one executor, by operation.
 
-    def __init__(self) -> None:
-        self.functions: dict[str, Function] = {}
+    Args:
+        leading: how many of an implementation's first parameters are not the operation's.
+    """
 
-    def operation(self, *names: str) -> Callable[[Function], Function]:
-        """Register a function as the implementation of the named operations."""
+    def __init__(self, leading: int = 0) -> None:
+        self.functions: dict[str, Implementation] = {}
+        self.ignored: dict[str, frozenset[str]] = {}
+        self._leading = leading
+
+    def operation(
+        self, *names: str, ignoring: Collection[str] = ()
+    ) -> Callable[[Function], Function]:
+        """Register a function as the implementation of the named operations.
+
+        Args:
+            names: of the operations.
+            ignoring: attributes without effect on the result, as executors carry it.
+        """
 
         def register(function: Function) -> Function:
             for name in names:
                 if name in self.functions:
                     raise KeyError(f"{name} is registered twice")
                 self.functions[name] = function
+                self.ignored[name] = frozenset(ignoring)
             return function
 
         return register
 
-    def find(self, program: Program, operation: Operation) -> Function:
-        """The implementation of an operation of ``program``.
+    def bind(self, program: Program, operation: Operation) -> Bound[Tensor]:
+        """The implementation of an operation of ``program``, with its arguments.
 
         Raises:
-            ArtifactError: there is none; the message names the operation, its place and those known.
+            ArtifactError: the operation or one of its attributes is not known; the message names
+                its place and those that are known.
         """
         if operation.type not in self.functions:
             raise program.fault(
@@ -60,22 +76,15 @@ class Registry(Generic[Function]):
                 got=operation.type,
                 expected="one of " + ", ".join(sorted(self.functions)),
             )
-        return self.functions[operation.type]
+        function = self.functions[operation.type]
+        signature = inspect.signature(function).parameters
+        parameters = dict(islice(signature.items(), self._leading, None))
+        ignored = self.ignored.get(operation.type, frozenset())
+        return Bound(program, operation, function, parameters, ignored)
 
 
-class Arguments(Generic[Tensor]):
-    """The arguments of one operation, in the order and form in which its implementation takes them.
-
-    Attributes:
-        many: operands of ``*values``.
-        operands: operands of the other parameters before ``*``.
-        attributes: Python values of the parameters after ``*``.
-
-    Args:
-        program: for errors.
-        operation: whose arguments are bound.
-        function: its implementation.
-        leading: how many of the function's first parameters are not the operation's.
+class Bound(Generic[Tensor]):
+    """An implementation and the arguments of one operation, in the form in which it takes them.
 
     Raises:
         ArtifactError: a parameter is missing or not known, or an attribute is computed.
@@ -85,59 +94,87 @@ class Arguments(Generic[Tensor]):
         self,
         program: Program,
         operation: Operation,
-        function: Callable[..., Any],
-        leading: int = 0,
+        function: Implementation,
+        parameters: Mapping[str, inspect.Parameter],
+        ignored: frozenset[str],
     ) -> None:
-        parameters = dict(islice(inspect.signature(function).parameters.items(), leading, None))
-        self.many: tuple[Operand, ...] = ()
-        self.operands: dict[str, Operand] = {}
-        self.attributes: dict[str, Any] = {}
+        self._program = program
+        self._operation = operation
+        self._function = function
+        self._many: tuple[Operand, ...] = ()
+        self._operands: dict[str, Operand] = {}
+        self._attributes: dict[str, Any] = {}
         for name, operands in operation.inputs.items():
-            parameter = parameters.get(name)
-            if parameter is None:
+            if name in parameters:
+                self._take(name, operands, parameters[name].kind)
+            elif name not in ignored:
                 raise program.fault(
                     operation,
                     "has an attribute that the reference executor does not know",
                     got=name,
-                    expected=", ".join(parameters),
-                )
-            if parameter.kind is _Kind.VAR_POSITIONAL:
-                self.many = operands
-                continue
-            if len(operands) != 1:
-                raise program.fault(
-                    operation, f"takes one {name}", got=f"{len(operands)} of them"
-                )
-            (operand,) = operands
-            if parameter.kind is not _Kind.KEYWORD_ONLY:
-                self.operands[name] = operand
-            elif isinstance(operand, Constant):
-                self.attributes[name] = python_value(operand)
-            else:
-                raise program.fault(
-                    operation, f"computes its {name}", got=operand.name, expected="a constant"
+                    expected=", ".join(sorted({*parameters, *ignored})),
                 )
         for name, parameter in parameters.items():
-            required = parameter.default is _Kind.empty or parameter.kind is _Kind.VAR_POSITIONAL
+            required = parameter.default is _Kind.empty
             if required and name not in operation.inputs:
                 raise program.fault(operation, f"lacks its {name}", got=", ".join(operation.inputs))
 
+    def _take(self, name: str, operands: tuple[Operand, ...], kind: object) -> None:
+        if kind is _Kind.VAR_POSITIONAL:
+            self._many = operands
+            return
+        if len(operands) != 1:
+            raise self._program.fault(
+                self._operation, f"takes one {name}", got=f"{len(operands)} of them"
+            )
+        (operand,) = operands
+        if kind is not _Kind.KEYWORD_ONLY:
+            self._operands[name] = operand
+        elif isinstance(operand, Constant):
+            self._attributes[name] = _as_tuples(operand.stored.tolist())
+        else:
+            raise self._program.fault(
+                self._operation, f"computes its {name}", got=operand.name, expected="a constant"
+            )
+
     def call(
-        self, function: Callable[..., Any], tensor: Callable[[Operand], Tensor], *leading: object
-    ) -> Any:
-        """Call the implementation with each operand turned into a tensor."""
-        return function(
-            *leading,
-            *(tensor(operand) for operand in self.many),
-            **{name: tensor(operand) for name, operand in self.operands.items()},
-            **self.attributes,
-        )
+        self, tensor: Callable[[Operand], Tensor], *leading: object
+    ) -> tuple[Tensor, ...]:
+        """Call the implementation with each operand turned into a tensor.
 
-
-def python_value(constant: Constant) -> Any:
-    """A constant as an attribute: a number, a truth value, a text, or a (nested) tuple of them."""
-    return _as_tuples(constant.stored.tolist())
+        Raises:
+            ArtifactError: the operation has an attribute value that is not known, cannot be
+                computed, or has not as many results as it declares.
+        """
+        try:
+            returned = self._function(
+                *leading,
+                *(tensor(operand) for operand in self._many),
+                **{name: tensor(operand) for name, operand in self._operands.items()},
+                **self._attributes,
+            )
+        except UnknownValue as error:
+            raise self._program.fault(
+                self._operation,
+                "has an attribute value that the reference executor does not know",
+                got=error.got,
+                expected=error.known,
+            ) from error
+        except (ValueError, IndexError, TypeError, ArithmeticError, MemoryError) as error:
+            raise self._program.fault(
+                self._operation, "cannot be computed", got=str(error)
+            ) from error
+        results = returned if isinstance(returned, tuple) else (returned,)
+        if len(results) != len(self._operation.outputs):
+            raise self._program.fault(
+                self._operation,
+                "does not give as many results as it declares",
+                got=str(len(results)),
+                expected=str(len(self._operation.outputs)),
+            )
+        return results
 
 
 def _as_tuples(value: Any) -> Any:
+    """A constant's value as an attribute: a number, a truth value, a text, or tuples of them."""
     return tuple(map(_as_tuples, value)) if isinstance(value, list) else value

@@ -1,5 +1,8 @@
 """Activations (``iOS15/activation.py`` and ``iOS17/activation.py``)."""
 
+# numpy gives Any for arithmetic on arrays of any element type
+# mypy: disable-error-code="no-any-return"
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,5 +1,8 @@
 """``conv`` and ``conv_transpose``, in one to three spatial dimensions."""
 
+# numpy gives Any for arithmetic on arrays of any element type
+# mypy: disable-error-code="no-any-return"
+
 from __future__ import annotations
 
 from itertools import product

@@ -1,5 +1,8 @@
 """Gathering, sorting and what is made of indices (``scatter_gather.py``, ``tensor_operation.py``)."""
 
+# numpy gives Any for arithmetic on arrays of any element type
+# mypy: disable-error-code="no-any-return"
+
 from __future__ import annotations
 
 import numpy as np
@@ -8,14 +11,13 @@ from edgeconv.runtimes.coreml_reference.element_types import Array
 from edgeconv.runtimes.coreml_reference.numpy_operations.operations import operation
 
 
-@operation("gather")
+@operation("gather", ignoring=["validate_indices"])
 def gather(
     x: Array,
     indices: Array,
     *,
     axis: int = 0,
     batch_dims: int = 0,
-    validate_indices: bool = False,
 ) -> Array:
     """``x`` at ``indices`` along ``axis``; the first ``batch_dims`` axes are shared."""
     if batch_dims == 0:
@@ -29,17 +31,17 @@ def gather(
     )
 
 
-@operation("gather_along_axis")
+@operation("gather_along_axis", ignoring=["validate_indices"])
 def gather_along_axis(
-    x: Array, indices: Array, *, axis: int = 0, validate_indices: bool = False
+    x: Array, indices: Array, *, axis: int = 0
 ) -> Array:
     """``indices`` has the shape of the result: one index a value."""
     return np.take_along_axis(x, indices, axis)
 
 
-@operation("gather_nd")
+@operation("gather_nd", ignoring=["validate_indices"])
 def gather_nd(
-    x: Array, indices: Array, *, batch_dims: int = 0, validate_indices: bool = False
+    x: Array, indices: Array, *, batch_dims: int = 0
 ) -> Array:
     """The last axis of ``indices`` holds coordinates; the first ``batch_dims`` axes are shared."""
     if batch_dims == 0:
@@ -58,20 +60,18 @@ def argsort(x: Array, *, axis: int = -1, ascending: bool = False) -> Array:
     return np.argsort(x if ascending else -x, axis, kind="stable").astype(np.int32)
 
 
-@operation("topk")
+@operation("topk", ignoring=["sort", "output_indices_dtype"])
 def topk(
     x: Array,
     *,
     k: int = 1,
     axis: int = -1,
     ascending: bool = False,
-    sort: bool = True,
     return_indices: bool = True,
-    output_indices_dtype: str = "int32",
 ) -> tuple[Array, ...]:
     """The ``k`` largest values, or smallest where ``ascending``, and where they lie.
 
-    Without ``sort`` any order may come; the sorted one is given.
+    Without ``sort`` any order may come, also the sorted one.
     """
     order = np.take(argsort(x, axis=axis, ascending=ascending), np.arange(k), axis)
     values = np.take_along_axis(x, order, axis)

@@ -1,5 +1,8 @@
 """Matrix products (``iOS15/linear.py``) and attention (``iOS18/transformers.py``)."""
 
+# numpy gives Any for arithmetic on arrays of any element type
+# mypy: disable-error-code="no-any-return"
+
 from __future__ import annotations
 
 import numpy as np

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
+from edgeconv.runtimes.coreml_reference.element_types import Array
 from edgeconv.runtimes.coreml_reference.registry import Registry
 
-OPERATIONS: Registry[Callable[..., Any]] = Registry()
+OPERATIONS: Registry[Array] = Registry()
 operation = OPERATIONS.operation

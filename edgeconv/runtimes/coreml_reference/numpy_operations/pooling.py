@@ -1,5 +1,8 @@
 """``max_pool``, ``avg_pool`` and ``l2_pool``, in one to three spatial dimensions."""
 
+# numpy gives Any for arithmetic on arrays of any element type
+# mypy: disable-error-code="no-any-return"
+
 from __future__ import annotations
 
 from collections.abc import Sequence

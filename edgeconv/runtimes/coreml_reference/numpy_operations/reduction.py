@@ -1,5 +1,8 @@
 """Reductions (``iOS15/reduction.py``). Without ``axes`` they take them all."""
 
+# numpy gives Any for arithmetic on arrays of any element type
+# mypy: disable-error-code="no-any-return"
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -45,17 +48,17 @@ for _name, _reduction in _KEEPING_DIMENSIONS.items():
     OPERATIONS.functions[_name] = _implementation(_reduction)
 
 
-@operation("reduce_argmax")
+@operation("reduce_argmax", ignoring=["output_dtype"])
 def reduce_argmax(
-    x: Array, *, axis: int = -1, keep_dims: bool = False, output_dtype: str = "int32"
+    x: Array, *, axis: int = -1, keep_dims: bool = False
 ) -> Array:
     """Where the largest value lies; the first of equals. Integers are carried as int32."""
     return x.argmax(axis, keepdims=keep_dims).astype(np.int32)
 
 
-@operation("reduce_argmin")
+@operation("reduce_argmin", ignoring=["output_dtype"])
 def reduce_argmin(
-    x: Array, *, axis: int = -1, keep_dims: bool = False, output_dtype: str = "int32"
+    x: Array, *, axis: int = -1, keep_dims: bool = False
 ) -> Array:
     """Where the smallest value lies; the first of equals. Integers are carried as int32."""
     return x.argmin(axis, keepdims=keep_dims).astype(np.int32)

@@ -1,5 +1,8 @@
 """Shapes, axes and copies (``tensor_transformation.py``, ``tensor_operation.py``)."""
 
+# numpy gives Any for arithmetic on arrays of any element type
+# mypy: disable-error-code="no-any-return"
+
 from __future__ import annotations
 
 import numpy as np

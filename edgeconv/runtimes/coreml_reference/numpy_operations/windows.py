@@ -1,5 +1,8 @@
 """Windows over the spatial axes of a tensor: what convolution and pooling have in common."""
 
+# numpy gives Any for arithmetic on arrays of any element type
+# mypy: disable-error-code="no-any-return"
+
 from __future__ import annotations
 
 from collections.abc import Sequence

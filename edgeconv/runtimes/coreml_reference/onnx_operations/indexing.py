@@ -10,7 +10,7 @@ from edgeconv.runtimes.coreml_reference.onnx_operations.operations import transl
 from edgeconv.runtimes.coreml_reference.onnx_operations.reduction import to_int32
 
 
-@translation("gather")
+@translation("gather", ignoring=["validate_indices"])
 def gather(
     graph: OnnxGraph,
     x: OnnxTensor,
@@ -18,7 +18,6 @@ def gather(
     *,
     axis: int = 0,
     batch_dims: int = 0,
-    validate_indices: bool = False,
 ) -> OnnxTensor:
     if batch_dims == 0:
         return graph.node("Gather", x, indices, axis=axis)
@@ -36,26 +35,24 @@ def gather(
     return graph.node("Transpose", found, perm=back)
 
 
-@translation("gather_along_axis")
+@translation("gather_along_axis", ignoring=["validate_indices"])
 def gather_along_axis(
     graph: OnnxGraph,
     x: OnnxTensor,
     indices: OnnxTensor,
     *,
     axis: int = 0,
-    validate_indices: bool = False,
 ) -> OnnxTensor:
     return graph.node("GatherElements", x, indices, axis=axis)
 
 
-@translation("gather_nd")
+@translation("gather_nd", ignoring=["validate_indices"])
 def gather_nd(
     graph: OnnxGraph,
     x: OnnxTensor,
     indices: OnnxTensor,
     *,
     batch_dims: int = 0,
-    validate_indices: bool = False,
 ) -> OnnxTensor:
     return graph.node("GatherND", x, _int64(graph, indices), batch_dims=batch_dims)
 
@@ -67,7 +64,7 @@ def argsort(
     return topk(graph, x, k=graph.sizes(x)[axis], axis=axis, ascending=ascending)[1]
 
 
-@translation("topk")
+@translation("topk", ignoring=["sort", "output_indices_dtype"])
 def topk(
     graph: OnnxGraph,
     x: OnnxTensor,
@@ -75,9 +72,7 @@ def topk(
     k: int = 1,
     axis: int = -1,
     ascending: bool = False,
-    sort: bool = True,
     return_indices: bool = True,
-    output_indices_dtype: str = "int32",
 ) -> tuple[OnnxTensor, ...]:
     values, order = graph.nodes(
         "TopK", x, graph.constant([k]), outputs=2, axis=axis, largest=int(not ascending), sorted=1

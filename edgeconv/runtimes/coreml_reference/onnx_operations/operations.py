@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
+from edgeconv.runtimes.coreml_reference.onnx_graph import OnnxTensor
 from edgeconv.runtimes.coreml_reference.registry import Registry
 
-TRANSLATIONS: Registry[Callable[..., Any]] = Registry()
+TRANSLATIONS: Registry[OnnxTensor] = Registry(leading=1)  # the graph comes first
 translation = TRANSLATIONS.operation

@@ -41,26 +41,24 @@ for _name, _kind in _KINDS.items():
     TRANSLATIONS.functions[_name] = _implementation(_kind)
 
 
-@translation("reduce_argmax")
+@translation("reduce_argmax", ignoring=["output_dtype"])
 def reduce_argmax(
     graph: OnnxGraph,
     x: OnnxTensor,
     *,
     axis: int = -1,
     keep_dims: bool = False,
-    output_dtype: str = "int32",
 ) -> OnnxTensor:
     return to_int32(graph, graph.node("ArgMax", x, axis=axis, keepdims=int(keep_dims)))
 
 
-@translation("reduce_argmin")
+@translation("reduce_argmin", ignoring=["output_dtype"])
 def reduce_argmin(
     graph: OnnxGraph,
     x: OnnxTensor,
     *,
     axis: int = -1,
     keep_dims: bool = False,
-    output_dtype: str = "int32",
 ) -> OnnxTensor:
     return to_int32(graph, graph.node("ArgMin", x, axis=axis, keepdims=int(keep_dims)))
 
