@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edgeconv.errors import EdgeconvError
     from edgeconv.exporting import export
     from edgeconv.parity.results import Verdict
-    from edgeconv.pull import pull
+    from edgeconv.pulling import pull
     from edgeconv.spec import ModelSpec, known_models, load_spec
     from edgeconv.training import train
     from edgeconv.verifying import verify
@@ -41,7 +41,7 @@ _PUBLIC = {
     "load_spec": "edgeconv.spec:load_spec",
     "open_artifact": "edgeconv.artifact:open_artifact",
     "open_scorer": "edgeconv.classifying:open_scorer",
-    "pull": "edgeconv.pull:pull",
+    "pull": "edgeconv.pulling:pull",
     "train": "edgeconv.training:train",
     "verify": "edgeconv.verifying:verify",
 }

@@ -12,7 +12,7 @@ from edgeconv.errors import ArtifactError, UnknownName, UsageError
 from edgeconv.targets import FORMS, Form
 
 _CONTRACT_READERS = {
-    ".tflite": "edgeconv.targets.tflite_metadata",
+    ".tflite": "edgeconv.formats.tflite_metadata",
     ".onnx": "edgeconv.formats.onnx_metadata",
     ".mlmodel": "edgeconv.formats.coreml_file",
     ".mlpackage": "edgeconv.formats.coreml_file",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -17,6 +16,7 @@ from edgeconv.calibration import (
 )
 from edgeconv.contract import Contract
 from edgeconv.errors import UnknownName
+from edgeconv.export_request import DEMO, Request, plan
 from edgeconv.files import locked, move_into_place, sha256_of, size_of, staging, write_atomically
 from edgeconv.golden import golden_scores
 from edgeconv.manifest import MANIFEST, PARITY, REPORT, Manifest, ManifestEntry, read_manifest
@@ -26,65 +26,13 @@ from edgeconv.parity.reference import reference_from_classifier
 from edgeconv.parity.reference_set import ReferenceSet
 from edgeconv.parity.results import ParityRun, Verdict
 from edgeconv.progress import Progress, Silent
-from edgeconv.resolving import resolve
-from edgeconv.spec import ModelSpec
-from edgeconv.targets import COMPATIBILITIES, Converter, Form, Options, converter, select_forms
+from edgeconv.targets import Converter, Form, Options, converter
 from edgeconv.verifying import pictures_from, write_report
-from edgeconv.versions import code_fingerprint, library_versions
+from edgeconv.versions import library_versions
 
 if TYPE_CHECKING:
     from edgeconv.classifier import Classifier
     from edgeconv.frozen import FrozenGraph
-
-DEMO = "demo"
-
-
-@dataclass(frozen=True)
-class Request:
-    """An export, checked and ready to run: what would be made, and from what.
-
-    ``classifier`` is set where the caller had loaded it already; ``weights`` otherwise.
-    """
-
-    spec: ModelSpec
-    source: str
-    weights: Path | None
-    checkpoint_sha256: str
-    classifier: Classifier | None
-    forms: tuple[Form, ...]
-    out: Path
-    calibration: Path | None
-    images: Path | None
-    verify: bool
-    compat: str | None
-    minimum_ios: int
-    max_flip_rate: float | None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """File names of the artifacts, in order."""
-        return tuple(form.file_name(self.spec.basename) for form in self.forms)
-
-    @property
-    def quantises_activations(self) -> bool:
-        """Whether any form needs calibration pictures."""
-        return any(form.precision == "int8" for form in self.forms)
-
-    def inputs(self) -> dict[str, Any]:
-        """All that decides the content of the output folder."""
-        return {
-            "spec": self.spec.fingerprint,
-            "checkpoint": self.checkpoint_sha256,
-            "artifacts": list(self.names),
-            "calibration": _fingerprint(self.calibration) if self.quantises_activations else None,
-            "images": _fingerprint(self.images) if self.verify else None,
-            "verify": self.verify,
-            "compat": self.compat,
-            "minimum_ios": self.minimum_ios,
-            "max_flip_rate": self.max_flip_rate,
-            "code": code_fingerprint(),
-            "libraries": library_versions(),
-        }
 
 
 @dataclass(frozen=True)
@@ -114,48 +62,6 @@ class ExportRun:
         if name not in results:
             raise UnknownName("artifact of this run", name, results)
         return results[name]
-
-
-def plan(
-    model: str | Path | Classifier = DEMO,
-    *,
-    targets: Sequence[str] = ("all",),
-    precisions: Sequence[str] = (),
-    weights: str | Path | None = None,
-    out: str | Path | None = None,
-    calibration: str | Path | None = None,
-    images: str | Path | None = None,
-    verify: bool = True,
-    compat: str | None = None,
-    minimum_ios: int = 15,
-    max_flip_rate: float | None = None,
-) -> Request:
-    """Check an export and say what it would make, without making it; see :func:`export`."""
-    if compat is not None and compat not in COMPATIBILITIES:
-        raise UnknownName("compatibility", compat, COMPATIBILITIES)
-    forms = tuple(select_forms(targets, precisions))
-    if isinstance(model, str | Path):
-        resolved = resolve(model, Path(weights) if weights else None)
-        spec, given, classifier = resolved.spec, resolved.weights, None
-        checkpoint_sha256 = sha256_of(given)
-    else:
-        spec, given, classifier = model.spec, None, model
-        checkpoint_sha256 = model.source.checkpoint_sha256
-    return Request(
-        spec=spec,
-        source=str(model) if str(model).endswith(".toml") else spec.name,
-        weights=given,
-        checkpoint_sha256=checkpoint_sha256,
-        classifier=classifier,
-        forms=forms,
-        out=Path(out) if out else Path("build") / spec.name,
-        calibration=Path(calibration) if calibration else None,
-        images=Path(images) if images else None,
-        verify=verify,
-        compat=compat,
-        minimum_ios=minimum_ios,
-        max_flip_rate=max_flip_rate,
-    )
 
 
 def export(
@@ -350,8 +256,3 @@ def _put_in_place(stage: Path, out: Path, verified: bool) -> None:
             (out / stale).unlink(missing_ok=True)
     for path in staged:
         move_into_place(path, out / path.name)
-
-
-def _fingerprint(folder: Path | None) -> str:
-    """SHA-256 of the pictures of a folder; the generated ones are covered by the code's own."""
-    return pictures_from(folder).fingerprint if folder else "generated"

@@ -101,7 +101,7 @@ def staging(folder: Path) -> Iterator[Path]:
     try:
         yield place
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES}:
             raise cannot_write(folder, error) from error
         raise
     finally:

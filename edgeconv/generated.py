@@ -20,10 +20,10 @@ from edgeconv.errors import UnknownName
 
 LABELS = ("Dots", "Rings", "Stripes")
 
-HARDEST = 0.95
+HARDEST = 0.9
 """The ambiguity of the hardest pictures of a dataset; the easiest have none."""
 
-_Plane = NDArray[np.float32]
+_Floats = NDArray[np.float32]
 
 
 class Example(NamedTuple):
@@ -63,7 +63,7 @@ def draw_pattern(
     other = random.choice([name for name in LABELS if name != label])
     # The shares overlap from one ambiguity to the next: a share near one half has no right answer.
     share = ambiguity * random.uniform(0.3, 0.7)
-    contrast = random.uniform(0.45, 1.0) * (1 - 0.4 * ambiguity)
+    contrast = random.uniform(0.6, 1.0) * (1 - 0.4 * ambiguity)
 
     layers = [(label, 1 - share), (other, share)]
     if random.randint(2):
@@ -123,73 +123,73 @@ def draw_dataset(
             Image.fromarray(example.draw(size)).save(place)
 
 
-def _background(random: RandomState, size: tuple[int, int]) -> _Plane:
+def _background(random: RandomState, size: tuple[int, int]) -> _Floats:
     """(H, W, 3), 0..255: a colour, a soft blotchy texture, and a slope of light."""
     height, width = size
     cells = 7
-    blotches = random.uniform(-20, 20, (cells + 1, cells + 1, 3)).astype(np.float32)
+    blotches = random.uniform(-16, 16, (cells + 1, cells + 1, 3)).astype(np.float32)
     rows, row_part = _cell(height, cells)
     columns, column_part = _cell(width, cells)
     bands = blotches[:, columns]
     bands += (blotches[:, columns + 1] - bands) * column_part[:, None]
-    texture = np.diff(bands, axis=0)[rows]
+    texture: _Floats = np.diff(bands, axis=0)[rows]
     texture *= row_part[:, None, None]
     texture += bands[rows]
     across, _ = _axes(random, size)
     slope = across * np.float32(random.uniform(-20, 20) / max(size))
     texture += slope[..., None]
-    texture += random.uniform(40, 120, 3).astype(np.float32)
+    texture += (random.uniform(60, 130) + random.uniform(-18, 18, 3)).astype(np.float32)
     return texture
 
 
-def _cell(pixels: int, cells: int) -> tuple[NDArray[np.intp], _Plane]:
+def _cell(pixels: int, cells: int) -> tuple[NDArray[np.intp], _Floats]:
     """For each pixel, the grid cell it is in and how far through it, 0..1."""
     place = np.arange(pixels, dtype=np.float32) * np.float32(cells / pixels)
     cell = place.astype(np.intp)
     return cell, (place - cell).astype(np.float32)
 
 
-def _noise(random: RandomState, size: tuple[int, int], amplitude: float) -> _Plane:
+def _noise(random: RandomState, size: tuple[int, int], amplitude: float) -> _Floats:
     """(H, W, 3): the mean of two uniform draws, at most ``amplitude`` from zero."""
     draws = np.frombuffer(random.bytes(2 * size[0] * size[1] * 3), np.uint8)
     first, second = draws.reshape(2, *size, 3)
-    noise = np.add(first, second, dtype=np.float32)
+    noise: _Floats = np.add(first, second, dtype=np.float32)
     noise -= 255
     noise *= np.float32(amplitude / 255)
     return noise
 
 
-def _pattern_colour(label: str, random: RandomState) -> _Plane:
+def _pattern_colour(label: str, random: RandomState) -> _Floats:
     """How far a pattern stands out in each channel: most, as a rule, in its label's own."""
-    colour = random.uniform(15, 75, 3)
-    colour[LABELS.index(label)] += random.uniform(40, 90)
+    colour = random.uniform(-40, 50, 3)
+    colour[LABELS.index(label)] += random.uniform(60, 130)
     return colour.astype(np.float32)
 
 
-def _dots(random: RandomState, size: tuple[int, int]) -> _Plane:
+def _dots(random: RandomState, size: tuple[int, int]) -> _Floats:
     """Filled discs."""
     unit = min(size) / 224
     largest = random.uniform(7, 12) * unit
     mask = np.zeros(size, np.float32)
     for _ in range(random.randint(25, 45)):
         radius = largest * random.uniform(0.8, 1)
-        _stamp(mask, random, radius, lambda distance, edge=radius: edge - distance)
+        _circle(mask, random, radius=0, pen=radius)
     return mask
 
 
-def _rings(random: RandomState, size: tuple[int, int]) -> _Plane:
+def _rings(random: RandomState, size: tuple[int, int]) -> _Floats:
     """Circles drawn with a broad pen."""
     unit = min(size) / 224
     largest = random.uniform(16, 26) * unit
-    pen = random.uniform(1.5, 2.5) * unit
+    pen = random.uniform(2, 3.5) * unit
     mask = np.zeros(size, np.float32)
     for _ in range(random.randint(14, 28)):
         radius = largest * random.uniform(0.8, 1)
-        _stamp(mask, random, radius + pen, lambda distance, at=radius: pen - np.abs(distance - at))
+        _circle(mask, random, radius, pen)
     return mask
 
 
-def _stripes(random: RandomState, size: tuple[int, int]) -> _Plane:
+def _stripes(random: RandomState, size: tuple[int, int]) -> _Floats:
     """Parallel bars of equal distance."""
     across, _ = _axes(random, size)
     period = np.float32(random.uniform(14, 26) * min(size) / 224)
@@ -197,7 +197,7 @@ def _stripes(random: RandomState, size: tuple[int, int]) -> _Plane:
     return _soft(period * np.float32(random.uniform(0.15, 0.25)) - from_bar)
 
 
-def _axes(random: RandomState, size: tuple[int, int]) -> tuple[_Plane, _Plane]:
+def _axes(random: RandomState, size: tuple[int, int]) -> tuple[_Floats, _Floats]:
     """(H, W) coordinates in pixels along two right angles, turned and centred at random."""
     # The half-angle form gives every direction without a sine.
     half = random.uniform(-1, 1)
@@ -210,13 +210,9 @@ def _axes(random: RandomState, size: tuple[int, int]) -> tuple[_Plane, _Plane]:
     return across, along
 
 
-def _stamp(
-    mask: _Plane, random: RandomState, reach: float, depth: Callable[[_Plane], _Plane]
-) -> None:
-    """Draw into ``mask``, at a random place, what is within ``reach`` of that place.
-
-    ``depth`` gives, for distances from the place, how far inside the shape they are, in pixels.
-    """
+def _circle(mask: _Floats, random: RandomState, radius: float, pen: float) -> None:
+    """Draw a circle into ``mask`` at a random place; ``pen`` is half as wide as its line."""
+    reach = radius + pen
     top, left = (random.uniform(0, length) for length in mask.shape)
     rows = slice(max(0, int(top - reach)), int(top + reach) + 2)
     columns = slice(max(0, int(left - reach)), int(left + reach) + 2)
@@ -224,15 +220,16 @@ def _stamp(
     y = np.arange(patch.shape[0], dtype=np.float32) + np.float32(rows.start - top)
     x = np.arange(patch.shape[1], dtype=np.float32) + np.float32(columns.start - left)
     distance = np.sqrt(y[:, None] ** 2 + x[None, :] ** 2)
-    np.maximum(patch, _soft(depth(distance)), out=patch)
+    np.maximum(patch, _soft(pen - np.abs(distance - radius)), out=patch)
 
 
-def _soft(depth: _Plane) -> _Plane:
+def _soft(depth: _Floats) -> _Floats:
     """Coverage, 0..1, of a pixel that lies ``depth`` pixels inside an edge."""
-    return np.clip(depth + 0.5, 0, 1).astype(np.float32)
+    coverage: _Floats = np.clip(depth + 0.5, 0, 1)
+    return coverage.astype(np.float32, copy=False)
 
 
-_PATTERNS: dict[str, Callable[[RandomState, tuple[int, int]], _Plane]] = {
+_PATTERNS: dict[str, Callable[[RandomState, tuple[int, int]], _Floats]] = {
     "Dots": _dots,
     "Rings": _rings,
     "Stripes": _stripes,

@@ -11,7 +11,7 @@ from edgeconv.checkpoints import tfjs
 from edgeconv.checkpoints.checkpoint import Checkpoint
 from edgeconv.errors import CheckpointError, UsageError
 from edgeconv.files import inside, sha256_of
-from edgeconv.pull import cached
+from edgeconv.pulling import cached
 from edgeconv.spec import ModelSpec, known_models, load_spec
 
 

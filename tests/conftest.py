@@ -10,6 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from edgeconv.classifier import load_classifier
+from edgeconv.exporting import export
+from edgeconv.frozen import freeze
 from numpy.typing import NDArray
 
 from edgeconv.spec import ModelSpec, load_spec
@@ -169,3 +173,33 @@ def _write_tfjs(
     document = {"format": "layers-model", "modelTopology": topology, "weightsManifest": manifest}
     (folder / "model.json").write_text(json.dumps(document))
     return folder
+
+
+@pytest.fixture(scope="session")
+def demo():
+    """The embedded classifier: real, trained, and here without the shared folder."""
+    return load_classifier("demo")
+
+
+@pytest.fixture(scope="session")
+def frozen_demo(demo):
+    return freeze(demo)
+
+
+@pytest.fixture(scope="session")
+def demo_artifact(demo, frozen_demo, tmp_path_factory):
+    """``Demo.fp32.onnx`` with its contract, as export makes it."""
+    run = export(
+        demo,
+        targets=["onnx"],
+        precisions=["fp32"],
+        verify=False,
+        out=tmp_path_factory.mktemp("demo"),
+    )
+    return run.out / "Demo.fp32.onnx"
+
+
+@pytest.fixture(scope="session")
+def demo_run(demo, tmp_path_factory):
+    """All nine artifacts of the demo, verified."""
+    return export(demo, out=tmp_path_factory.mktemp("demo-all"))

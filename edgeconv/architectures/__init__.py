@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+from numpy.random import RandomState
 from numpy.typing import NDArray
 
 from edgeconv.errors import SpecError, UnknownName
@@ -44,6 +45,15 @@ def body_layers(spec: ModelSpec, model: Any) -> list[Any]:
     """
     layers: list[Any] = _builder(spec).body_layers(model)
     return layers
+
+
+def randomise_body(spec: ModelSpec, model: Any, random: RandomState) -> None:
+    """Give a body that is to learn from nothing the weights that it learns from best.
+
+    Raises:
+        UnknownName, SpecError: as :func:`build`.
+    """
+    _builder(spec).randomise_body(model, random)
 
 
 def imagenet_body(spec: ModelSpec) -> dict[str, NDArray[np.float32]]:

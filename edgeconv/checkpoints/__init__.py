@@ -57,15 +57,15 @@ def read(path: Path, formats: Sequence[str] = tuple(READERS)) -> Checkpoint:
     """
     if not path.exists():
         raise CheckpointError(f"there is no checkpoint {path}", do="check the path")
-    _refuse_code_formats(path)
-    found = next((name for name, reader in READERS.items() if reader.recognises(path)), None)
-    if found is None or found not in formats:
-        raise CheckpointError(
-            f"{path} is in no format that fits",
-            got=found or "no checkpoint format known here",
-            expected="one of " + ", ".join(formats),
-        )
     try:
+        _refuse_code_formats(path)
+        found = next((name for name, reader in READERS.items() if reader.recognises(path)), None)
+        if found is None or found not in formats:
+            raise CheckpointError(
+                f"{path} is in no format that fits",
+                got=found or "no checkpoint format known here",
+                expected="one of " + ", ".join(formats),
+            )
         return sound(READERS[found].read(path))
     except OSError as error:
         raise CheckpointError(f"cannot read {path}", got=error.strerror or str(error)) from error

@@ -15,6 +15,7 @@ from edgeconv.checkpoints.topology import Topology
 from edgeconv.errors import CorruptCheckpoint
 
 _WEIGHTS_OUTSIDE_LAYERS = "top_level_model_weights"
+_TRAINING_STATE = frozenset({"optimizer", "metrics", "seed_generator"})
 
 
 def recognises(path: Path) -> bool:
@@ -58,8 +59,13 @@ def read_state(stream: BinaryIO, where: str) -> dict[str, NDArray[Any]]:
 
 
 def saved_state(file: Any, where: str) -> dict[str, NDArray[Any]]:
-    """The variables of an open ``.weights.h5``, by their paths in it."""
-    return {path: hdf5.values(dataset, where) for path, dataset in hdf5.datasets(file, where)}
+    """The variables of an open ``.weights.h5`` by their paths in it, without what only training
+    needs."""
+    return {
+        path: hdf5.values(dataset, where)
+        for path, dataset in hdf5.datasets(file, where)
+        if _TRAINING_STATE.isdisjoint(path.split("/"))
+    }
 
 
 def _by_layer_name(root: Any, topology: Topology | None, where: str) -> dict[str, NDArray[Any]]:

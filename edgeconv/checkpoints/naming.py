@@ -50,7 +50,7 @@ def _is_chain(model: Any, layers: Sequence[WeightedLayer]) -> bool:
     for layer in model.layers:
         before = 0
         for node in layer.inbound_nodes:
-            for source in np.atleast_1d(node.inbound_layers):
+            for source, *_ in node.iterate_inbound():
                 before |= upstream[source.name]
         own = bit.get(layer.name, 0)
         if own and before != own - 1:

@@ -25,7 +25,6 @@ from edgeconv.errors import CheckpointMismatch
 Tensors = Mapping[str, NDArray[np.float32]]
 
 _CONTAINERS = frozenset({"layers", "_layer_checkpoint_dependencies"})
-_TRAINING_STATE = ("optimizer/", "metrics/", "compiled_", "_compile", "compile_", "loss_tracker/")
 _VARIABLE = re.compile(r"(?P<owner>.+)/vars/(?P<position>\d+)")
 _MEMBER = re.compile(r"(?P<kind>.+?)(?:_(?P<number>\d+))?")
 _SAVED_AS = {"Model": "functional"}
@@ -102,8 +101,6 @@ def _parse(tensors: Tensors) -> tuple[Saved, list[str]]:
     """The saved object as a tree, and the paths that belong to no layer of it."""
     root, rest = Saved("model"), []
     for path in tensors:
-        if path.startswith(_TRAINING_STATE):
-            continue
         variable = _VARIABLE.fullmatch(path)
         steps = variable["owner"].split("/") if variable else []
         if variable is None or len(steps) % 2 or not _CONTAINERS.issuperset(steps[::2]):

@@ -11,7 +11,8 @@ from edgeconv.cli.console import exit_code, print_json, progress, stdout, warn_o
 from edgeconv.cli.run_table import print_run, size_text
 
 if TYPE_CHECKING:
-    from edgeconv.exporting import ExportRun, Request
+    from edgeconv.export_request import Request
+    from edgeconv.exporting import ExportRun
 
 
 def register(app: typer.Typer) -> None:
@@ -55,7 +56,8 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Convert a model to every target asked for, verify each file, write a report."""
-    from edgeconv import exporting as api
+    from edgeconv.export_request import plan as plan_export
+    from edgeconv.exporting import export as run_export
 
     options: dict[str, Any] = {
         "targets": _listed(target),
@@ -70,10 +72,10 @@ def export(
         "max_flip_rate": max_flip_rate,
     }
     if plan:
-        _show_plan(api.plan(model, **options), as_json)
+        _show_plan(plan_export(model, **options), as_json)
         return
     with progress() as shown:
-        run = api.export(model, progress=shown, **options)
+        run = run_export(model, progress=shown, **options)
     warn_of(run.parity.notice if run.parity else None)
     if as_json:
         print_json(_as_json(run))

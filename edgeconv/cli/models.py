@@ -17,7 +17,7 @@ def models(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """List the known models, where their weights come from, and what is here already."""
-    from edgeconv.pull import weights_at_hand
+    from edgeconv.pulling import weights_at_hand
     from edgeconv.spec import known_models, load_spec
 
     specs = [load_spec(name) for name in known_models()]

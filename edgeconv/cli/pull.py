@@ -18,7 +18,7 @@ def pull(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Fetch a model's published checkpoint into the cache, SHA-256 checked."""
-    from edgeconv.pull import pull as fetch
+    from edgeconv.pulling import pull as fetch
     from edgeconv.spec import load_spec
 
     spec = load_spec(model)

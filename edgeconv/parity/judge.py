@@ -75,7 +75,7 @@ def judge_artifacts(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda trial: _run_gates(trial, reference, max_flip_rate, progress), running))
     progress.step("timing the artifacts")
-    _time(running)
+    _time([trial for trial in running if trial.runtime and trial.runtime.is_the_device_runtime])
 
     fp32_sizes = {
         trial.artifact.form.target: size_of(trial.artifact.path)
@@ -195,7 +195,7 @@ def _result(trial: _Trial, fp32_size: int | None) -> ArtifactResult:
         sha256=sha256_of(path),
         runtime=trial.runtime.description if trial.runtime else None,
         verdict=overall(verdicts) if verdicts else Verdict.NOT_RUN,
-        note=trial.not_run_because,
+        note=trial.not_run_because or _stand_in(trial.runtime),
         gates=trial.gates,
         warnings=tuple(
             ([lie] if lie else []) + not_worthwhile(trial.precision, size, fp32_size, trial.latency)
@@ -203,6 +203,10 @@ def _result(trial: _Trial, fp32_size: int | None) -> ArtifactResult:
         latency=trial.latency,
         scores=() if trial.scores is None else _rows(trial.scores),
     )
+
+
+def _stand_in(runtime: Runtime | None) -> str | None:
+    return runtime.description if runtime and not runtime.is_the_device_runtime else None
 
 
 def _rows(scores: Scores) -> tuple[tuple[float, ...], ...]:

@@ -32,7 +32,10 @@ class Runtime(Protocol):
     """One loaded artifact.
 
     ``description`` names library and version; ``labels`` are in the order of the scores.
+    ``is_the_device_runtime`` is False for a stand-in whose speed says nothing of the device's.
     """
+
+    is_the_device_runtime: bool
 
     @property
     def description(self) -> str: ...

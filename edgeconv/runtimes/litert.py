@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactError, CannotRunHere
+from edgeconv.formats.tflite_metadata import read_contract, read_labels
 from edgeconv.runtimes import Signature
 
 INTERPRETERS = (
@@ -23,10 +24,14 @@ INTERPRETERS = (
 class LiteRT:
     """A TFLite file in an interpreter; integer scores are turned back by the file's own scale."""
 
+    is_the_device_runtime = True
+
     def __init__(self, path: Path, threads: int) -> None:
         module, self.description = _interpreter()
         try:
-            self._interpreter = module.Interpreter(str(path), num_threads=threads)
+            self._interpreter = module.Interpreter(
+                str(path), num_threads=threads, **_kernels(path, module)
+            )
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ArtifactError(
@@ -34,7 +39,7 @@ class LiteRT:
             ) from error
         (self._image,) = self._interpreter.get_input_details()
         (self._scores,) = self._interpreter.get_output_details()
-        self.labels = _labels(path)
+        self.labels = read_labels(path)
         self.signature = Signature(
             shape=tuple(int(side) for side in self._image["shape"]),
             dtype=np.dtype(self._image["dtype"]).name,
@@ -57,10 +62,15 @@ def open_file(path: Path, threads: int) -> LiteRT:
     return LiteRT(path, threads)
 
 
-def _labels(path: Path) -> tuple[str, ...]:
-    from edgeconv.targets.tflite_metadata import read_labels
+def _kernels(path: Path, module: Any) -> dict[str, Any]:
+    """Files for tflite-runtime 2.14 are run by the built-in kernels, as it runs them.
 
-    return read_labels(path)
+    XNNPACK, which newer runtimes use by default, rounds integers differently.
+    """
+    resolvers = getattr(module, "OpResolverType", None)
+    if resolvers is None or read_contract(path).compat is None:
+        return {}
+    return {"experimental_op_resolver_type": resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES}
 
 
 def _interpreter() -> tuple[Any, str]:

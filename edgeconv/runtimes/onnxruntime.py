@@ -14,6 +14,8 @@ from edgeconv.runtimes import Signature
 class OnnxRuntime:
     """An ONNX file in a session. Its labels are those of the metadata: ONNX itself has none."""
 
+    is_the_device_runtime = True
+
     def __init__(self, path: Path, threads: int) -> None:
         try:
             import onnxruntime

@@ -144,6 +144,7 @@ class OnnxConverter:
         with tempfile.TemporaryDirectory() as folder:
             source, made = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
             source.write_bytes(_serialised(onnx.shape_inference.infer_shapes(self._float32_model)))
+            logging.getLogger().setLevel(logging.ERROR)  # it advises pre-processing we have done
             quantize_static(
                 source,
                 made,

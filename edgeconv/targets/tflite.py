@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from edgeconv.contract import Contract, InputTensor, OutputTensor, Precision
 from edgeconv.errors import ConversionError
+from edgeconv.formats.tflite_inspect import io_quantisation, read_precision
+from edgeconv.formats.tflite_metadata import attach
 from edgeconv.frozen import INPUT_NAME, OUTPUT_NAME, FrozenGraph
 from edgeconv.targets import Form, Options
-from edgeconv.targets.tflite_inspect import io_quantisation, read_precision
-from edgeconv.targets.tflite_metadata import attach
 
 
 class TFLiteConverter:

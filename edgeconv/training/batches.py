@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeconv.classifier import normalise
 from edgeconv.spec import ModelSpec
 from edgeconv.training.data import Split
 
@@ -44,9 +45,4 @@ def batches(
                 pictures.append(change(pixels) if change else pixels.astype(np.float32))
                 labels.append(split.labels[index])
         if pictures:
-            yield _normalised(np.stack(pictures), spec), one_hot[labels]
-
-
-def _normalised(pixels: Floats, spec: ModelSpec) -> Floats:
-    given = spec.input
-    return np.asarray((pixels * given.scale - given.mean) / given.std, np.float32)
+            yield normalise(np.stack(pictures), spec.input), one_hot[labels]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edgeconv.architectures import body_layers, imagenet_body
+from numpy.random import RandomState
+
+from edgeconv.architectures import body_layers, imagenet_body, randomise_body
 from edgeconv.checkpoints import read
 from edgeconv.checkpoints.fitting import at_most, described
 from edgeconv.errors import CheckpointMismatch
@@ -13,7 +15,7 @@ from edgeconv.spec import ModelSpec
 from edgeconv.training.recipe import IMAGENET, NO_BODY
 
 
-def set_body(model: Any, spec: ModelSpec, body: str) -> None:
+def set_body(model: Any, spec: ModelSpec, body: str, seed: int) -> None:
     """Give the body of an untrained model the weights that its recipe names.
 
     Args:
@@ -21,6 +23,7 @@ def set_body(model: Any, spec: ModelSpec, body: str) -> None:
         spec: what the model is.
         body: ``imagenet`` (downloaded once by tf_keras), ``none``, or the path of a checkpoint
             that holds the body's tensors as ``layer/weight``; others in it, a head's, are not used.
+        seed: of the random weights, where the body is ``none``.
 
     Raises:
         DownloadError: the ImageNet weights could not be fetched.
@@ -28,6 +31,7 @@ def set_body(model: Any, spec: ModelSpec, body: str) -> None:
             not those of the body.
     """
     if body == NO_BODY:
+        randomise_body(spec, model, RandomState(seed))
         return
     tensors = imagenet_body(spec) if body == IMAGENET else read(Path(body)).tensors
     wanted = {

@@ -26,15 +26,24 @@ class Epoch(Strict):
     val_accuracy: float
 
 
-def write_history(folder: Path, epochs: Sequence[Epoch]) -> None:
-    """Write ``history.json`` and ``history.png``.
+def write_numbers(folder: Path, epochs: Sequence[Epoch]) -> None:
+    """Write ``history.json``.
 
     Raises:
         FileError: the folder cannot be written.
     """
     rows = [epoch.model_dump(mode="json") for epoch in epochs]
     write_atomically(folder / NUMBERS, json.dumps(rows, indent=1) + "\n")
+
+
+def write_plot(folder: Path, epochs: Sequence[Epoch]) -> Path:
+    """Write ``history.png``, and say where it is.
+
+    Raises:
+        FileError: the folder cannot be written.
+    """
     write_atomically(folder / PLOT, _plot(epochs))
+    return folder / PLOT
 
 
 def _plot(epochs: Sequence[Epoch]) -> bytes:

@@ -26,7 +26,7 @@ from edgeconv.training.batches import batches
 from edgeconv.training.body import set_body
 from edgeconv.training.data import Dataset, open_dataset
 from edgeconv.training.evaluation import Evaluation, evaluate, loss_of
-from edgeconv.training.history import Epoch, write_history
+from edgeconv.training.history import Epoch, write_numbers, write_plot
 from edgeconv.training.recipe import Recipe, recipe_of
 from edgeconv.training.schedule import Plateau, learning_rate
 from edgeconv.training.state import RunState, load_state, save_state
@@ -41,6 +41,7 @@ class TrainingRun:
     """
 
     weights: Path
+    plot: Path
     held_out: Evaluation
     history: tuple[Epoch, ...]
     unreadable: int
@@ -115,7 +116,7 @@ class _Trainer:
         }
         state = load_state(self.out, identity)
         if state is None:
-            set_body(self.model, self.spec, self.recipe.body)
+            set_body(self.model, self.spec, self.recipe.body, self.recipe.seed)
             return RunState(identity, weights=self.model.get_weights())
         self.model.set_weights(state.weights)
         done = len(state.history)
@@ -167,7 +168,7 @@ class _Trainer:
             state.best_loss, state.best_weights = held_out.loss, state.weights
         state.plateau.after_epoch(held_out.loss, recipe.reduce_on_plateau)
         save_state(self.out, state)
-        write_history(self.out, state.history)
+        write_numbers(self.out, state.history)
         self.progress.note(
             f"epoch {epoch + 1}: loss {state.history[-1].loss:.3f}, held-out loss "
             f"{held_out.loss:.3f}, accuracy {held_out.accuracy:.1%}"
@@ -215,6 +216,7 @@ class _Trainer:
         fill(self.model, read(weights).tensors, str(weights), self.spec.name)
         return TrainingRun(
             weights=weights,
+            plot=write_plot(self.out, state.history),
             held_out=evaluate(self.model, self.dataset.held_out, self.spec),
             history=tuple(state.history),
             unreadable=len(self.dataset.train.unreadable) + len(self.dataset.held_out.unreadable),

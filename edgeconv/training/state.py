@@ -56,14 +56,14 @@ def save_state(folder: Path, state: RunState) -> None:
         "history": [epoch.model_dump(mode="json") for epoch in state.history],
         "stopped": state.stopped,
     }
-    content = io.BytesIO()
-    np.savez(
-        content,
-        said=np.array(json.dumps(said)),
+    arrays: dict[str, Any] = {
+        "said": np.array(json.dumps(said)),
         **_numbered("weights", state.weights),
         **_numbered("best_weights", state.best_weights),
         **_numbered("optimizer", state.optimizer),
-    )
+    }
+    content = io.BytesIO()
+    np.savez(content, **arrays)
     write_atomically(folder / STATE, content.getvalue())
 
 

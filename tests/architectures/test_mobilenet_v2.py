@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tf_keras
+from numpy.random import RandomState
 
-from edgeconv.architectures import body_layers, build, imagenet_body
+from edgeconv.architectures import body_layers, build, imagenet_body, randomise_body
 from edgeconv.architectures.mobilenet_v2 import IMAGENET_WIDTHS
 from edgeconv.errors import DownloadError, SpecError, UnknownName
+from edgeconv.generated import draw_pattern
 from edgeconv.spec import ModelSpec, load_spec
 
 HEAD = ["pool", "flatten", "dense", "batch_norm", "dropout", "scores"]
@@ -122,14 +125,43 @@ def test_a_model_whose_layers_are_in_its_checkpoint_says_so() -> None:
         build(load_spec("nsfwjs-mobilenet-v2"))
 
 
+def test_a_randomised_body_lets_the_pictures_through() -> None:
+    """Keras' own start makes all pictures alike."""
+    spec = spec_with(size=(64, 64))
+    pictures = np.stack([draw_pattern("Dots", 0.5, seed, (64, 64)) for seed in range(16)])
+
+    def spread(model: Any) -> float:
+        features = tf_keras.Model(model.input, model.get_layer("flatten").output)
+        found = features(pictures.astype(np.float32) / 255, training=True).numpy()
+        return float(found.std(axis=0).mean() / found.mean())
+
+    keras = build(spec)
+    randomised = build(spec)
+    randomise_body(spec, randomised, RandomState(0))
+    assert spread(keras) < 0.01
+    assert spread(randomised) > 0.1
+
+
+def test_in_a_randomised_body_residual_branches_start_at_zero() -> None:
+    spec = spec_with()
+    model = build(spec)
+    randomise_body(spec, model, RandomState(0))
+    silent = {
+        layer.name
+        for layer in model.layers
+        if isinstance(layer, tf_keras.layers.BatchNormalization) and not layer.gamma.numpy().any()
+    }
+    added = {layer.name for layer in model.layers if isinstance(layer, tf_keras.layers.Add)}
+    assert silent == {name.replace("_add", "_project_BN") for name in added}
+    assert len(silent) == 10
+
+
 def test_imagenet_has_no_body_of_an_odd_width() -> None:
     with pytest.raises(SpecError, match=str(IMAGENET_WIDTHS[0])):
         imagenet_body(spec_with(width=0.42))
 
 
 def test_without_a_network_the_imagenet_body_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    import tf_keras
-
     def no_network(**arguments: Any) -> Any:
         raise Exception("URL fetch failure on https://storage.googleapis.com/...: None -- gaierror")
 

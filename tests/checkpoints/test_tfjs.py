@@ -43,7 +43,7 @@ def test_the_folder_and_its_model_json_are_the_same_checkpoint(folder: Path) -> 
     assert read(folder / "model.json").path == read(folder).path == folder
 
 
-@pytest.mark.parametrize("width", [0.35, 1.4])
+@pytest.mark.parametrize("width", [0.35, 0.5])
 def test_mobilenet_of_any_width(
     width: float, randomise: Any, write_tfjs: Any, tmp_path: Path
 ) -> None:
@@ -58,11 +58,17 @@ def test_inception_v3(randomise: Any, write_tfjs: Any, tmp_path: Path) -> None:
     import tf_keras
 
     model = tf_keras.applications.InceptionV3(input_shape=(75, 75, 3), weights=None, classes=4)
-    assert_same_answers(randomise(model), write_tfjs(model, tmp_path), (75, 75))
+    for weight in randomise(model).weights:
+        if "variance" in weight.name:
+            # Without gamma, pictures would fade to one and the same over so many layers.
+            weight.assign(weight / 1.6)
+    assert_same_answers(model, write_tfjs(model, tmp_path), (75, 75))
 
 
 def assert_same_answers(model: Any, folder: Path, size: tuple[int, int]) -> None:
-    pictures = np.random.default_rng(2).random((4, *size, 3), dtype=np.float32)
+    generator = np.random.default_rng(2)
+    colours = np.float32([[0, 0, 0], [1, 0, 0], [0, 1, 1], [1, 1, 1]])[:, None, None]
+    pictures = colours + generator.normal(0, 0.3, (4, *size, 3)).astype(np.float32)
     wanted = model.predict_on_batch(pictures)
     assert np.ptp(wanted, axis=0).max() > 0.01, "a model that does not vary is no witness"
     again = rebuilt(read(folder), size).predict_on_batch(pictures)

@@ -10,7 +10,7 @@ import pytest
 from environments import environment, run_there
 from numpy.typing import NDArray
 
-from edgeconv.targets.tflite_metadata import read_contract
+from edgeconv.formats.tflite_metadata import read_contract
 
 pytestmark = pytest.mark.slow
 

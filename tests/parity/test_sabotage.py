@@ -123,9 +123,10 @@ def test_normalisation_twice_fails_the_tensor_gate(sabotaged, reference):
 def test_a_frozen_graph_without_normalisation_fails_the_pixels_gate(demo, pictures, tmp_path):
     """Reference and file agree on the tensor here; the original itself gives the mistake away."""
     forgetful = replace(
-        demo, spec=demo.spec.model_copy(
+        demo,
+        spec=demo.spec.model_copy(
             update={"input": demo.spec.input.model_copy(update={"scale": 1.0})}
-        )
+        ),
     )
     wrong = freeze(forgetful)
     reference = reference_from_classifier(demo, wrong, pictures, Silent())

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edgeconv import architectures
 from edgeconv.generated import LABELS, draw_dataset
 from edgeconv.spec import ModelSpec
 
+SMALL_NETWORK = {"kind": "small_network"}
 
-def _tiny_spec(**training: Any) -> ModelSpec:
-    """The generated patterns at 32 pixels, by the narrowest MobileNetV2."""
+
+def _tiny_spec(architecture: Mapping[str, Any] = SMALL_NETWORK, **training: Any) -> ModelSpec:
+    """The generated patterns at 32 pixels."""
     table = {
         "batch": 6,
         "epochs": 3,
@@ -28,7 +31,7 @@ def _tiny_spec(**training: Any) -> ModelSpec:
             "basename": "Tiny",
             "summary": "for tests",
             "labels": list(LABELS),
-            "architecture": {"kind": "mobilenet_v2", "width": 0.35, "head": [8], "dropout": 0.5},
+            "architecture": dict(architecture),
             "input": {"size": [32, 32], "scale": "1/255"},
             "checkpoint": {"formats": ["safetensors"]},
             "training": table | training,
@@ -36,9 +39,16 @@ def _tiny_spec(**training: Any) -> ModelSpec:
     )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _small_network_is_known() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(architectures._BUILDERS, "small_network", "small_network")
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_spec() -> Callable[..., ModelSpec]:
-    """Makes the tiny spec; keywords go into its ``[training]`` table."""
+    """Makes the tiny spec: ``architecture=`` as it says, all else is its ``[training]`` table."""
     return _tiny_spec
 
 

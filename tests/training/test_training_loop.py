@@ -67,7 +67,7 @@ def test_a_run_writes_weights_history_and_a_plot(
     assert json.loads((run.weights.parent / "history.json").read_text()) == [
         epoch.model_dump() for epoch in run.history
     ]
-    with Image.open(run.weights.parent / "history.png") as plot:
+    with Image.open(run.plot) as plot:
         assert plot.format == "PNG"
         assert plot.width > 300
     assert run.unreadable == 0
@@ -116,14 +116,32 @@ def test_an_interruption_while_the_body_is_frozen_changes_nothing_either(
     assert same_weights(cut.weights, whole.weights)
 
 
+@pytest.mark.slow
+def test_mobilenet_v2_goes_on_after_an_interruption_to_the_same_weights(
+    tiny_spec: MakeSpec, tmp_path: Path
+) -> None:
+    spec = tiny_spec(
+        {"kind": "mobilenet_v2", "width": 0.35, "head": [8], "dropout": 0.5},
+        epochs=2,
+        batch_norm_momentum=0.9,
+        augment={},
+    )
+    whole = train(spec, None, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        train(spec, None, tmp_path / "cut", progress=Recorder("epoch 2 of"))
+    cut = train(spec, None, tmp_path / "cut")
+    assert cut.history == whole.history
+    assert same_weights(cut.weights, whole.weights)
+
+
 def test_a_frozen_body_keeps_its_weights(
     tiny_spec: MakeSpec, uninterrupted: tuple[TrainingRun, Recorder], tmp_path: Path
 ) -> None:
     body = uninterrupted[0].weights
     run = train(tiny_spec(body=str(body), frozen_epochs=1, epochs=1), None, tmp_path)
     before, after = read(body).tensors, read(run.weights).tensors
-    assert np.array_equal(before["block_5_expand/kernel"], after["block_5_expand/kernel"])
-    assert np.array_equal(before["bn_Conv1/moving_mean"], after["bn_Conv1/moving_mean"])
+    assert np.array_equal(before["conv/kernel"], after["conv/kernel"])
+    assert np.array_equal(before["bn_conv/moving_mean"], after["bn_conv/moving_mean"])
     assert not np.array_equal(before["scores/kernel"], after["scores/kernel"])
 
 
@@ -202,7 +220,7 @@ def test_a_first_epoch_that_diverges_is_an_error(tiny_spec: MakeSpec, tmp_path: 
 
 def test_float16_kernels_are_what_is_measured(tiny_spec: MakeSpec, tmp_path: Path) -> None:
     run = train(tiny_spec(stored="float16"), None, tmp_path, epochs=1)
-    kernel = read(run.weights).tensors["Conv1/kernel"]
+    kernel = read(run.weights).tensors["conv/kernel"]
     assert np.array_equal(kernel, kernel.astype(np.float16).astype(np.float32))
     assert run.held_out.loss != run.history[0].val_loss
     assert run.held_out.loss == pytest.approx(run.history[0].val_loss, rel=0.01)
@@ -216,7 +234,5 @@ def test_the_momentum_of_the_moving_statistics_is_the_recipes(
         for name, value in (("slow", 0.999), ("fast", 0.5))
     )
     fresh = 1.0
-    moved = [
-        np.abs(run.tensors["Conv_1_bn/moving_variance"] - fresh).mean() for run in (slow, fast)
-    ]
+    moved = [np.abs(run.tensors["bn_conv/moving_variance"] - fresh).mean() for run in (slow, fast)]
     assert moved[1] > 20 * moved[0]

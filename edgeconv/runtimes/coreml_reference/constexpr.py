@@ -84,14 +84,17 @@ def lut_to_dense(
         np.arange(size) // _block(size, count)
         for size, count in zip(indices.shape, lut.shape[:-2], strict=True)
     ]
-    vectors = lut[(*np.ix_(*groups), indices)]
+    index = (*np.ix_(*groups), indices)
+    vectors: Array = lut[index]
     if vector == 1:
-        return vectors[..., 0]
+        scalars: Array = vectors[..., 0]
+        return scalars
     if vector_axis is None:
         raise ValueError(f"vectors of {vector} without a vector_axis")
     along = _axis(vector_axis, indices.ndim)
     dense_shape = [size * (vector if at == along else 1) for at, size in enumerate(indices.shape)]
-    return np.moveaxis(vectors, -1, along + 1).reshape(dense_shape)
+    dense: Array = np.moveaxis(vectors, -1, along + 1).reshape(dense_shape)
+    return dense
 
 
 @_decoder

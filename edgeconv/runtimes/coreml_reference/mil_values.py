@@ -70,7 +70,9 @@ def constant(message: Any, file: ModelFile, name: str) -> Constant:
     declared = tensor_type(message.type, file, name)
     shape = tuple(size for size in declared.shape if size is not None)
     if len(shape) != len(declared.shape):
-        raise ArtifactError(f"{file.path}: the constant {name!r} has an open shape", got=str(declared))
+        raise ArtifactError(
+            f"{file.path}: the constant {name!r} has an open shape", got=str(declared)
+        )
     kind = message.WhichOneof("value")
     if kind == "blobFileValue":
         blob = message.blobFileValue

@@ -11,7 +11,6 @@ import numpy as np
 from edgeconv.errors import ArtifactError, UnknownName, UsageError
 from edgeconv.runtimes.coreml_reference.element_types import Array
 from edgeconv.runtimes.coreml_reference.features import (
-    ArrayFeature,
     InputFeature,
     LabelFeature,
     OutputFeature,
@@ -100,9 +99,7 @@ class ReferenceModel:
         """
         wanted = list(names)
         known = {
-            variable.name
-            for operation in self.program.operations
-            for variable in operation.outputs
+            variable.name for operation in self.program.operations for variable in operation.outputs
         }
         for name in wanted:
             if name not in known:

@@ -91,11 +91,11 @@ class OnnxExecutor:
         if self._rounding or _is_quantised(self._program):
             # optimisers fold rounding steps away, and with them what is to be judged
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        large = translation.graph.large
+        model = translation.graph.model(outputs)
+        large = translation.graph.large_constants(model)
         options.add_external_initializers(
             list(large), [onnxruntime.OrtValue.ortvalue_from_numpy(v) for v in large.values()]
         )
-        model = translation.graph.model(outputs)
         try:
             return onnxruntime.InferenceSession(
                 model.SerializeToString(), options, providers=["CPUExecutionProvider"]

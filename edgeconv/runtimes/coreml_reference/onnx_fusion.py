@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from itertools import pairwise
 
 from edgeconv.runtimes.coreml_reference.program import Constant, Operation, Program, inline_constant
 
@@ -41,9 +42,7 @@ def fuse_clips(program: Program, kept: frozenset[str]) -> tuple[Operation, ...]:
 def _relu_ceiling(chain: list[Operation]) -> float | None:
     """The ceiling of a chain ReLU, negate, threshold, negate; None for any other chain."""
     relu, negate, threshold, negate_back = chain
-    linked = all(
-        _source(after) == before.place for before, after in zip(chain, chain[1:], strict=False)
-    )
+    linked = all(_source(after) == before.place for before, after in pairwise(chain))
     if not linked or relu.type != "relu" or threshold.type != "threshold":
         return None
     if not (_is_negation(negate) and _is_negation(negate_back)):

@@ -83,15 +83,15 @@ class OnnxGraph:
     """Collects nodes and constants; :meth:`model` makes a model of them.
 
     Attributes:
-        large: constants that the model only names, for ``SessionOptions.add_external_initializers``.
+        place: name of the Core ML operation that is being translated, for the names of its nodes.
     """
 
     def __init__(self) -> None:
-        self.large: dict[str, Array] = {}
         self.place = ""
         self._nodes: list[Any] = []
         self._inputs: list[Any] = []
-        self._initializers: list[Any] = []
+        self._initializers: dict[str, Any] = {}
+        self._large: dict[str, Array] = {}
         self._count = 0
         self._by_constant: dict[int, OnnxTensor] = {}
 
@@ -105,13 +105,15 @@ class OnnxGraph:
         """Values that are known now. Python integers become int64, Python floats float32."""
         array = np.asarray(values)
         if not isinstance(values, np.ndarray):
-            array = array.astype(np.int64 if array.size == 0 or array.dtype.kind == "i" else np.float32)
+            array = array.astype(
+                np.int64 if array.size == 0 or array.dtype.kind == "i" else np.float32
+            )
         name = self._name("constant")
         if array.size > _LARGE:
-            self.large[name] = np.ascontiguousarray(array)
-            self._initializers.append(_external(name, array))
+            self._large[name] = np.ascontiguousarray(array)
+            self._initializers[name] = _external(name, array)
         else:
-            self._initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+            self._initializers[name] = numpy_helper.from_array(np.asarray(array, order="C"), name)
         return OnnxTensor(name, constant=array)
 
     def file_constant(self, constant: Constant) -> OnnxTensor:
@@ -129,10 +131,13 @@ class OnnxGraph:
     ) -> tuple[OnnxTensor, ...]:
         """A node with several outputs."""
         names = [self._name(kind) for _ in range(outputs)]
+        taken = ["" if tensor is None else tensor.name for tensor in inputs]
+        while taken and not taken[-1]:
+            taken.pop()  # some kernels of ONNX Runtime crash on an empty name at the end
         self._nodes.append(
             helper.make_node(
                 kind,
-                ["" if tensor is None else tensor.name for tensor in inputs],
+                taken,
                 names,
                 name=names[0],
                 **attributes,
@@ -168,20 +173,42 @@ class OnnxGraph:
         return {info.name: InferredType.of(info) for info in model.graph.value_info}
 
     def model(self, outputs: Mapping[str, OnnxTensor]) -> Any:
-        """The ``ModelProto`` with the given outputs, by the names they shall have."""
+        """The ``ModelProto`` with the given outputs, by the names they shall have.
+
+        It holds what leads to them and nothing else; :meth:`large_constants` go with it.
+        """
         ends = [
             helper.make_node("Identity", [tensor.name], [name], name=f"end:{name}")
             for name, tensor in outputs.items()
         ]
+        nodes, used = self._leading_to(ends)
         graph = helper.make_graph(
-            [*self._nodes, *ends],
+            nodes,
             "coreml_reference",
             self._inputs,
             [onnx.ValueInfoProto(name=name) for name in outputs],
-            self._initializers,
+            [tensor for name, tensor in self._initializers.items() if name in used],
         )
         opset = helper.make_opsetid("", OPSET)
         return helper.make_model(graph, opset_imports=[opset], ir_version=_IR_VERSION)
+
+    def large_constants(self, model: Any) -> dict[str, Array]:
+        """The constants that ``model`` only names, for the session's external initializers."""
+        return {
+            tensor.name: self._large[tensor.name]
+            for tensor in model.graph.initializer
+            if tensor.name in self._large
+        }
+
+    def _leading_to(self, ends: list[Any]) -> tuple[list[Any], set[str]]:
+        """The nodes that the ends need, in order, and the names they use."""
+        used = {name for node in ends for name in node.input}
+        nodes = list(ends)
+        for node in reversed(self._nodes):
+            if used.intersection(node.output):
+                nodes.append(node)
+                used.update(node.input)
+        return nodes[len(ends) :][::-1] + ends, used
 
     def _name(self, kind: str) -> str:
         self._count += 1

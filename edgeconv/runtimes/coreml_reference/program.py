@@ -90,9 +90,7 @@ def inline_constant(name: str, value: object) -> Constant:
     array = np.asarray(value)
     element = _INLINE_ELEMENTS[array.dtype.kind]
     declared = TensorType(element, array.shape)
-    return Constant(
-        name, declared, element.value, lambda: array.astype(element.encoding.stored)
-    )
+    return Constant(name, declared, element.value, lambda: array.astype(element.encoding.stored))
 
 
 _INLINE_ELEMENTS = {
@@ -170,7 +168,12 @@ class Program:
                         yield operand
 
     def fault(
-        self, operation: Operation, message: str, *, got: str, expected: str | list[str] | None = None
+        self,
+        operation: Operation,
+        message: str,
+        *,
+        got: str,
+        expected: str | list[str] | None = None,
     ) -> ArtifactError:
         """The typed error for an operation that cannot be run as it stands."""
         return ArtifactError(

@@ -137,9 +137,7 @@ class Bound(Generic[Tensor]):
                 self._operation, f"computes its {name}", got=operand.name, expected="a constant"
             )
 
-    def call(
-        self, tensor: Callable[[Operand], Tensor], *leading: object
-    ) -> tuple[Tensor, ...]:
+    def call(self, tensor: Callable[[Operand], Tensor], *leading: object) -> tuple[Tensor, ...]:
         """Call the implementation with each operand turned into a tensor.
 
         Raises:

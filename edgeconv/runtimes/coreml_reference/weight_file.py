@@ -75,7 +75,9 @@ class WeightFile:
         count = math.prod(shape)
         wanted = packed_size(count, encoding.bits)
         if length != wanted:
-            raise self._broken(place, f"{length} bytes", f"{wanted} bytes for {element.value}{list(shape)}")
+            raise self._broken(
+                place, f"{length} bytes", f"{wanted} bytes for {element.value}{list(shape)}"
+            )
         if encoding.bits < 8 and padding_bits != length * 8 - count * encoding.bits:
             raise self._broken(
                 place,

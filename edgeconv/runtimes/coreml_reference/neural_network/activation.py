@@ -29,7 +29,7 @@ _WITH_ALPHA_AND_BETA = {
 @layer("activation")
 def activation(net: Lowering, params: Any, x: Operand) -> Lowered:
     """``ActivationParams``."""
-    kind = params.WhichOneof("NonlinearityType") or ""
+    kind: str = params.WhichOneof("NonlinearityType") or ""
     values: Any = getattr(params, kind, None)
     if kind in _WITHOUT_PARAMETERS:
         return net.op(_WITHOUT_PARAMETERS[kind], x=x)
@@ -48,9 +48,7 @@ def activation(net: Lowering, params: Any, x: Operand) -> Lowered:
         inner = net.op("mul", x=x, y=_per_channel(net, values.beta, "beta"))
         outer = net.op("softplus", x=inner)
         return net.op("mul", x=outer, y=_per_channel(net, values.alpha, "alpha"))
-    raise net.fault(
-        "has an activation that the reference executor does not know", kind or "none"
-    )
+    raise net.fault("has an activation that the reference executor does not know", kind or "none")
 
 
 @layer("clampedReLU")
@@ -67,7 +65,7 @@ def gelu(net: Lowering, params: Any, x: Operand) -> Lowered:
 
 
 @layer("softmax")
-def softmax(net: Lowering, params: Any, x: Operand) -> Lowered:
+def softmax(net: Lowering, _params: Any, x: Operand) -> Lowered:
     """``SoftmaxLayerParams``: over the channels, the third axis from the end."""
     if net.rank(x) < 3:
         raise net.fault("takes a softmax over channels", f"rank {net.rank(x)}", "rank 3 to 5")
@@ -86,7 +84,7 @@ def unary(net: Lowering, params: Any, x: Operand) -> Lowered:
     if params.scale != 1 or params.shift != 0:
         scale, shift = float(params.scale), float(params.shift)
         x = net.op("linear_activation", x=x, alpha=scale, beta=shift)
-    return _UNARY[params.type](net, params, x)
+    return _UNARY[int(params.type)](net, params, x)
 
 
 _UNARY: tuple[Callable[[Lowering, Any, Operand], Lowered], ...] = (

@@ -157,15 +157,16 @@ class Lowering:
             if isinstance(result, Constant):
                 self.define(name, result, rank)
                 continue
-            if number is None or result.name in self.scope:
-                result = self.op("identity", x=result)
+            old = result.name
+            if number is None or old in self.scope:
+                old = self.op("identity", x=result).name
                 number = len(self.operations) - 1
             operation = self.operations[number]
             renamed = Variable(name, None)
             self.operations[number] = Operation(
                 operation.type,
                 operation.inputs,
-                tuple(renamed if v.name == result.name else v for v in operation.outputs),
+                tuple(renamed if v.name == old else v for v in operation.outputs),
             )
             self.define(name, renamed, rank)
 

@@ -83,9 +83,7 @@ def _define_inputs(lowering: Lowering, network: Any, file: ModelFile) -> list[Va
     return variables
 
 
-def _preprocess(
-    lowering: Lowering, step: Any, feature: ImageFeature, pixels: Operand
-) -> Operand:
+def _preprocess(lowering: Lowering, step: Any, feature: ImageFeature, pixels: Operand) -> Operand:
     """``NeuralNetworkPreprocessing``: ``channelScale * pixel + bias``, or less the mean image."""
     kind = step.WhichOneof("preprocessor")
     if kind == "meanImage":

@@ -17,7 +17,7 @@ def batchnorm(net: Lowering, params: Any, x: Operand) -> Lowered:
     if net.rank(x) != 4:
         raise net.fault("normalises channels", f"rank {net.rank(x)}", "rank 4")
     shape = (int(params.channels),)
-    inputs = {
+    inputs: dict[str, Any] = {
         "gamma": net.weights(params.gamma, shape, "gamma"),
         "beta": net.weights(params.beta, shape, "beta"),
         "epsilon": float(params.epsilon) or 1e-5,

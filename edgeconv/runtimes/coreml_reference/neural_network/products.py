@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from edgeconv.runtimes.coreml_reference.element_types import Array
 from edgeconv.runtimes.coreml_reference.neural_network.lowering import Lowered, Lowering, layer
 from edgeconv.runtimes.coreml_reference.program import Operand
@@ -16,7 +18,7 @@ def inner_product(net: Lowering, params: Any, x: Operand) -> Lowered:
     _refuse_dynamic_quantisation(net, params)
     rank = net.rank(x)
     if rank == 4:
-        x = net.op("reshape", x=x, shape=(0, -1), rank=2)
+        x = net.op("flatten2d", x=x, axis=1, rank=2)
     inputs: dict[str, Any] = {
         "x": x,
         "weight": net.weights(params.weights, (channels_out, channels_in), "weights"),
@@ -24,7 +26,7 @@ def inner_product(net: Lowering, params: Any, x: Operand) -> Lowered:
     if params.hasBias:
         inputs["bias"] = net.weights(params.bias, (channels_out,), "bias")
     y = net.op("linear", **inputs, rank=min(rank, 3))
-    return net.op("reshape", x=y, shape=(0, -1, 1, 1), rank=4) if rank == 4 else y
+    return net.op("expand_dims", x=y, axes=(2, 3), rank=4) if rank == 4 else y
 
 
 @layer("batchedMatmul")
@@ -68,7 +70,7 @@ def load_constant(net: Lowering, params: Any) -> Lowered:
 
 
 def _transposed(values: Array) -> Array:
-    return values.T
+    return np.transpose(values)
 
 
 def _refuse_dynamic_quantisation(net: Lowering, params: Any) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -106,16 +107,16 @@ def conv_transpose(
     canvas = np.zeros((batch, groups, per_group, *room), np.float32)
     grouped = x.reshape(batch, groups, channels // groups, -1)
     kernels = weight.reshape(groups, channels // groups, per_group, *kernel)
+    whole = (slice(None),) * 3
     for tap in product(*map(range, kernel)):
-        spread = kernels[(..., *tap)].swapaxes(1, 2) @ grouped
-        where = [
+        at_tap: Any = (*whole, *tap)
+        spread = kernels[at_tap].swapaxes(1, 2) @ grouped
+        reached = tuple(
             slice(t * d, t * d + (size - 1) * stride + 1, stride)
             for t, d, size, stride in zip(tap, dilations, sizes, strides, strict=True)
-        ]
-        canvas[(slice(None), slice(None), slice(None), *where)] += spread.reshape(
-            batch, groups, per_group, *sizes
         )
-    cut = [slice(low, low + w) for low, w in zip(before, wanted, strict=True)]
-    y = canvas[(slice(None), slice(None), slice(None), *cut)]
+        canvas[whole + reached] += spread.reshape(batch, groups, per_group, *sizes)
+    cut = tuple(slice(low, low + w) for low, w in zip(before, wanted, strict=True))
+    y = canvas[whole + cut]
     y = y.reshape(batch, groups * per_group, *wanted)
     return y if bias is None else y + bias.reshape(-1, *ones)

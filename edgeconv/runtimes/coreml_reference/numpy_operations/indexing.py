@@ -1,4 +1,4 @@
-"""Gathering, sorting and what is made of indices (``scatter_gather.py``, ``tensor_operation.py``)."""
+"""Gathering, sorting and what is made of indices (``scatter_gather.py`` and others)."""
 
 # numpy gives Any for arithmetic on arrays of any element type
 # mypy: disable-error-code="no-any-return"
@@ -32,17 +32,13 @@ def gather(
 
 
 @operation("gather_along_axis", ignoring=["validate_indices"])
-def gather_along_axis(
-    x: Array, indices: Array, *, axis: int = 0
-) -> Array:
+def gather_along_axis(x: Array, indices: Array, *, axis: int = 0) -> Array:
     """``indices`` has the shape of the result: one index a value."""
     return np.take_along_axis(x, indices, axis)
 
 
 @operation("gather_nd", ignoring=["validate_indices"])
-def gather_nd(
-    x: Array, indices: Array, *, batch_dims: int = 0
-) -> Array:
+def gather_nd(x: Array, indices: Array, *, batch_dims: int = 0) -> Array:
     """The last axis of ``indices`` holds coordinates; the first ``batch_dims`` axes are shared."""
     if batch_dims == 0:
         return x[tuple(np.moveaxis(indices, -1, 0))]
@@ -79,9 +75,7 @@ def topk(
 
 
 @operation("cumsum")
-def cumsum(
-    x: Array, *, axis: int = 0, exclusive: bool = False, reverse: bool = False
-) -> Array:
+def cumsum(x: Array, *, axis: int = 0, exclusive: bool = False, reverse: bool = False) -> Array:
     """Running sums; ``exclusive`` leaves the value itself out."""
     ahead = np.flip(x, axis) if reverse else x
     sums = np.cumsum(ahead, axis, dtype=x.dtype)
@@ -117,8 +111,7 @@ def band_part(x: Array, *, lower: int = -1, upper: int = -1) -> Array:
 @operation("range_1d")
 def range_1d(*, start: float, end: float, step: float) -> Array:
     """``start``, ``start + step``, ... before ``end``."""
-    dtype = np.int32 if isinstance(start, int) else np.float32
-    return np.arange(start, end, step, dtype)
+    return np.arange(start, end, step).astype(np.int32 if isinstance(start, int) else np.float32)
 
 
 @operation("non_zero")

@@ -12,7 +12,7 @@ from edgeconv.runtimes.coreml_reference.numpy_operations.operations import opera
 
 
 def _per_channel(parameter: Array | None, x: Array, default: float) -> Array:
-    values = np.float32([default]) if parameter is None else parameter
+    values = np.array([default], np.float32) if parameter is None else parameter
     return values.reshape(1, -1, *(1,) * (x.ndim - 2))
 
 
@@ -50,7 +50,7 @@ def layer_norm(
     axes: tuple[int, ...] = (),
     epsilon: float = 1e-5,
 ) -> Array:
-    """Normalise over ``axes`` (all, where none are given); ``gamma`` and ``beta`` have their shape."""
+    """Normalise over ``axes``, or over all; ``gamma`` and ``beta`` have the shape of those axes."""
     chosen = sorted({axis % x.ndim for axis in axes} or range(x.ndim))
     shape = [size if axis in chosen else 1 for axis, size in enumerate(x.shape)]
     normal = _standardised(x, tuple(chosen), epsilon)

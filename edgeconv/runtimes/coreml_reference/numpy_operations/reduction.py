@@ -35,9 +35,7 @@ _KEEPING_DIMENSIONS: dict[str, _Reduction] = {
 
 
 def _implementation(reduction: _Reduction) -> Callable[..., Array]:
-    def reduce(
-        x: Array, *, axes: tuple[int, ...] | None = None, keep_dims: bool = False
-    ) -> Array:
+    def reduce(x: Array, *, axes: tuple[int, ...] | None = None, keep_dims: bool = False) -> Array:
         y = reduction(x, axes).astype(x.dtype, copy=False)
         return y if keep_dims else y.squeeze(axes)
 
@@ -49,16 +47,12 @@ for _name, _reduction in _KEEPING_DIMENSIONS.items():
 
 
 @operation("reduce_argmax", ignoring=["output_dtype"])
-def reduce_argmax(
-    x: Array, *, axis: int = -1, keep_dims: bool = False
-) -> Array:
+def reduce_argmax(x: Array, *, axis: int = -1, keep_dims: bool = False) -> Array:
     """Where the largest value lies; the first of equals. Integers are carried as int32."""
     return x.argmax(axis, keepdims=keep_dims).astype(np.int32)
 
 
 @operation("reduce_argmin", ignoring=["output_dtype"])
-def reduce_argmin(
-    x: Array, *, axis: int = -1, keep_dims: bool = False
-) -> Array:
+def reduce_argmin(x: Array, *, axis: int = -1, keep_dims: bool = False) -> Array:
     """Where the smallest value lies; the first of equals. Integers are carried as int32."""
     return x.argmin(axis, keepdims=keep_dims).astype(np.int32)

@@ -93,9 +93,7 @@ def upsample_bilinear(
 
 
 @operation("resize_nearest_neighbor")
-def resize_nearest_neighbor(
-    x: Array, *, target_size_height: int, target_size_width: int
-) -> Array:
+def resize_nearest_neighbor(x: Array, *, target_size_height: int, target_size_width: int) -> Array:
     """The nearest value before each sample."""
     return _nearest(_nearest(x, -2, target_size_height), -1, target_size_width)
 
@@ -128,8 +126,12 @@ def resize(
         target = int(shape[axis]) or x.shape[axis]
         if interpolation_mode == "LINEAR":
             y = _linear(y, axis, target, sampling_mode)
-        elif interpolation_mode == "NEAREST_NEIGHBOR":
-            y = _nearest(y, axis, target)
+        elif interpolation_mode != "NEAREST_NEIGHBOR":
+            raise UnknownValue(
+                "interpolation_mode", interpolation_mode, "LINEAR", "NEAREST_NEIGHBOR"
+            )
+        elif sampling_mode != "DEFAULT":
+            raise UnknownValue("sampling_mode of NEAREST_NEIGHBOR", sampling_mode, "DEFAULT")
         else:
-            raise UnknownValue("interpolation_mode", interpolation_mode, "LINEAR", "NEAREST_NEIGHBOR")
+            y = _nearest(y, axis, target)
     return y

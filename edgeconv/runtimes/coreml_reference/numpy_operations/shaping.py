@@ -14,8 +14,12 @@ from edgeconv.runtimes.coreml_reference.registry import UnknownValue
 
 @operation("reshape")
 def reshape(x: Array, shape: Array) -> Array:
-    """A 0 in ``shape`` keeps the size of its axis, a -1 takes what is left."""
-    sizes = [x.shape[axis] if size == 0 else int(size) for axis, size in enumerate(shape)]
+    """A 0 in ``shape`` keeps the size of its axis, counted from the right, or is 1 where there is
+    no such axis; a -1 takes what is left."""
+    sizes = [int(size) for size in shape]
+    for from_right in range(1, len(sizes) + 1):
+        if sizes[-from_right] == 0:
+            sizes[-from_right] = x.shape[-from_right] if from_right <= x.ndim else 1
     return x.reshape(sizes)
 
 
@@ -103,7 +107,7 @@ def pad(
     amounts = [(0, 0)] * (x.ndim - len(pad) // 2) + list(zip(pad[0::2], pad[1::2], strict=True))
     if mode == "constant":
         return np.pad(x, amounts, constant_values=constant_val)
-    return np.pad(x, amounts, modes[mode])  # type: ignore[call-overload, no-any-return]
+    return np.pad(x, amounts, modes[mode])  # type: ignore[call-overload]
 
 
 @operation("fill")

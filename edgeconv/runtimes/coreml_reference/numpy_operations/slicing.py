@@ -32,9 +32,7 @@ def _slices(
         strict=True,
     )
     slices: list[slice | int] = [
-        first
-        if squeezed
-        else slice(None if from_edge else first, None if to_edge else last, step)
+        first if squeezed else slice(None if from_edge else first, None if to_edge else last, step)
         for first, last, step, from_edge, to_edge, squeezed in rows
     ]
     if len(slices) != x.ndim:

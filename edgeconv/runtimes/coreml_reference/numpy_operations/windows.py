@@ -67,4 +67,5 @@ def windows(
     extents = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True))
     view = np.lib.stride_tricks.sliding_window_view(x, extents, spatial)
     steps = [slice(None, None, step) for step in (*strides, *dilations)]
-    return view[(slice(None), slice(None), *steps)]
+    index = (slice(None), slice(None), *steps)
+    return view[index]

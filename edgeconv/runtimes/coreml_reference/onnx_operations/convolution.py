@@ -20,6 +20,11 @@ def conv(
     dilations: tuple[int, ...] = (),
     groups: int = 1,
 ) -> OnnxTensor:
+    padding = padding_attributes(pad_type, pad)
+    if "auto_pad" in padding and pad_type != "valid" and max(dilations, default=1) > 1:
+        # ONNX Runtime refuses automatic padding of dilated kernels
+        sizes, kernel = graph.sizes(x)[2:], graph.sizes(weight)[2:]
+        padding = {"pads": _same_pads(pad_type, sizes, kernel, strides, dilations)}
     return graph.node(
         "Conv",
         x,
@@ -27,8 +32,26 @@ def conv(
         bias,
         group=groups,
         **given(strides=strides, dilations=dilations),
-        **padding_attributes(pad_type, pad),
+        **padding,
     )
+
+
+def _same_pads(
+    pad_type: str,
+    sizes: tuple[int, ...],
+    kernel: tuple[int, ...],
+    strides: tuple[int, ...],
+    dilations: tuple[int, ...],
+) -> list[int]:
+    """All starts, then all ends, for ``ceil(size / stride)`` outputs along each axis."""
+    totals = [
+        max((-(-size // stride) - 1) * stride + (k - 1) * dilation + 1 - size, 0)
+        for size, k, stride, dilation in zip(
+            sizes, kernel, strides or (1,) * len(sizes), dilations, strict=True
+        )
+    ]
+    smaller, larger = [total // 2 for total in totals], [(total + 1) // 2 for total in totals]
+    return [*smaller, *larger] if pad_type == "same" else [*larger, *smaller]
 
 
 @translation("conv_transpose")

@@ -115,9 +115,7 @@ def one_hot(
 
 
 @translation("band_part")
-def band_part(
-    graph: OnnxGraph, x: OnnxTensor, *, lower: int = -1, upper: int = -1
-) -> OnnxTensor:
+def band_part(graph: OnnxGraph, x: OnnxTensor, *, lower: int = -1, upper: int = -1) -> OnnxTensor:
     y = x
     if upper >= 0:
         y = graph.node("Trilu", y, graph.constant(np.array(upper, np.int64)), upper=0)

@@ -104,4 +104,19 @@ def local_response_norm(
     beta: float = 0.75,
     k: float = 1.0,
 ) -> OnnxTensor:
-    return graph.node("LRN", x, size=size, alpha=alpha, beta=beta, bias=k)
+    # a mean over channels as if they were an image: ONNX Runtime's LRN crashes on an even size
+    spatial = [0] * (len(graph.sizes(x)) - 2)
+    before = (size - 1) // 2
+    squares = graph.node("Unsqueeze", graph.node("Mul", x, x), graph.constant([1]))
+    means = graph.node(
+        "AveragePool",
+        squares,
+        kernel_shape=[size, *(1 for _ in spatial)],
+        pads=[before, *spatial, size - 1 - before, *spatial],
+        count_include_pad=1,
+    )
+    scaled = graph.node(
+        "Mul", graph.node("Squeeze", means, graph.constant([1])), graph.constant(alpha)
+    )
+    divisor = graph.node("Pow", graph.node("Add", scaled, graph.constant(k)), graph.constant(beta))
+    return graph.node("Div", x, divisor)

@@ -141,10 +141,12 @@ def resize(
         target = shape[axis] or size
         if interpolation_mode == "LINEAR":
             y = _linear(graph, y, axis, size, target, sampling_mode)
-        elif interpolation_mode == "NEAREST_NEIGHBOR":
-            y = _nearest(graph, y, axis, target)
-        else:
+        elif interpolation_mode != "NEAREST_NEIGHBOR":
             raise UnknownValue(
                 "interpolation_mode", interpolation_mode, "LINEAR", "NEAREST_NEIGHBOR"
             )
+        elif sampling_mode != "DEFAULT":
+            raise UnknownValue("sampling_mode of NEAREST_NEIGHBOR", sampling_mode, "DEFAULT")
+        else:
+            y = _nearest(graph, y, axis, target)
     return y

@@ -14,7 +14,16 @@ _INT64_MAX = np.iinfo(np.int64).max
 
 @translation("reshape")
 def reshape(graph: OnnxGraph, x: OnnxTensor, shape: OnnxTensor) -> OnnxTensor:
-    return graph.node("Reshape", x, graph.node("Cast", shape, to=TensorProto.INT64))
+    if shape.constant is None:
+        return graph.node("Reshape", x, graph.node("Cast", shape, to=TensorProto.INT64))
+    wanted = [int(size) for size in shape.constant]
+    if 0 in wanted:
+        # ONNX counts the axis of a 0 from the left, MIL from the right
+        sizes = graph.sizes(x)
+        lead = len(wanted) - len(sizes)
+        kept = [1] * lead + list(sizes[max(-lead, 0) :])
+        wanted = [size or keep for size, keep in zip(wanted, kept, strict=True)]
+    return graph.node("Reshape", x, graph.constant(wanted))
 
 
 @translation("flatten2d")
@@ -33,9 +42,7 @@ def expand_dims(graph: OnnxGraph, x: OnnxTensor, *, axes: tuple[int, ...]) -> On
 
 
 @translation("squeeze")
-def squeeze(
-    graph: OnnxGraph, x: OnnxTensor, *, axes: tuple[int, ...] | None = None
-) -> OnnxTensor:
+def squeeze(graph: OnnxGraph, x: OnnxTensor, *, axes: tuple[int, ...] | None = None) -> OnnxTensor:
     return graph.node("Squeeze", x, None if axes is None else graph.constant(axes))
 
 
@@ -86,9 +93,7 @@ def tile(graph: OnnxGraph, x: OnnxTensor, *, reps: tuple[int, ...]) -> OnnxTenso
 
 
 @translation("reverse")
-def reverse(
-    graph: OnnxGraph, x: OnnxTensor, *, axes: tuple[int, ...] | None = None
-) -> OnnxTensor:
+def reverse(graph: OnnxGraph, x: OnnxTensor, *, axes: tuple[int, ...] | None = None) -> OnnxTensor:
     along = tuple(range(len(graph.sizes(x)))) if axes is None else axes
     last, before_first, back = (
         graph.constant([bound] * len(along)) for bound in (-1, -_INT64_MAX, -1)

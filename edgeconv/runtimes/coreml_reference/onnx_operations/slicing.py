@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from edgeconv.runtimes.coreml_reference.onnx_graph import OnnxGraph, OnnxTensor
@@ -51,12 +53,46 @@ def slice_by_index(
     return graph.node("Squeeze", part, graph.constant(gone)) if gone else part
 
 
+@translation("slice_update")
+def slice_update(
+    graph: OnnxGraph,
+    x: OnnxTensor,
+    update: OnnxTensor,
+    *,
+    begin: tuple[int, ...],
+    end: tuple[int, ...],
+    stride: tuple[int, ...] = (),
+    begin_mask: tuple[bool, ...] = (),
+    end_mask: tuple[bool, ...] = (),
+    squeeze_mask: tuple[bool, ...] = (),
+) -> OnnxTensor:
+    # slicing the flat places of x says which of them are replaced
+    sizes = graph.sizes(x)
+    places = graph.constant(np.arange(np.prod(sizes), dtype=np.int64).reshape(sizes))
+    bounds: dict[str, Any] = {"begin": begin, "end": end, "stride": stride}
+    masks: dict[str, Any] = {
+        "begin_mask": begin_mask,
+        "end_mask": end_mask,
+        "squeeze_mask": squeeze_mask,
+    }
+    flat = graph.constant([-1])
+    replaced = graph.node("Reshape", slice_by_index(graph, places, **bounds, **masks), flat)
+    values = graph.node(
+        "ScatterElements",
+        graph.node("Reshape", x, flat),
+        replaced,
+        graph.node("Reshape", update, flat),
+    )
+    return graph.node("Reshape", values, graph.constant(sizes))
+
+
 @translation("slice_by_size")
 def slice_by_size(
     graph: OnnxGraph, x: OnnxTensor, *, begin: tuple[int, ...], size: tuple[int, ...]
 ) -> OnnxTensor:
     starts = [
-        first + whole if first < 0 else first for first, whole in zip(begin, graph.sizes(x), strict=True)
+        first + whole if first < 0 else first
+        for first, whole in zip(begin, graph.sizes(x), strict=True)
     ]
     stops = [
         _FAR if count == -1 else first + count for first, count in zip(starts, size, strict=True)

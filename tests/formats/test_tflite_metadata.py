@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from edgeconv.contract import Contract
 from edgeconv.errors import ArtifactError, ConversionError, FileError
-from edgeconv.targets.tflite_flatbuffer import BUFFER_ALIGNMENT, pack, rename_tensors, unpack
-from edgeconv.targets.tflite_metadata import (
+from edgeconv.formats.tflite_flatbuffer import BUFFER_ALIGNMENT, pack, rename_tensors, unpack
+from edgeconv.formats.tflite_metadata import (
     LARGEST_MEMBER,
     METADATA_NAME,
     attach,

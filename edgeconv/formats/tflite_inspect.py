@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from edgeconv.contract import Precision
 from edgeconv.errors import ArtifactError
-from edgeconv.targets.tflite_flatbuffer import unpack
+from edgeconv.formats.tflite_flatbuffer import unpack
 
 if TYPE_CHECKING:
     from ai_edge_litert.schema_py_generated import ModelT, OperatorT, SubGraphT, TensorT

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from edgeconv.contract import Contract
 from edgeconv.errors import ArtifactError, ConversionError, FileError
-from edgeconv.targets.tflite_flatbuffer import is_tflite, pack, rename_tensors, unpack
-from edgeconv.targets.tflite_metadata_schema import write_model_metadata
+from edgeconv.formats.tflite_flatbuffer import is_tflite, pack, rename_tensors, unpack
+from edgeconv.formats.tflite_metadata_schema import write_model_metadata
 
 if TYPE_CHECKING:
     from ai_edge_litert.schema_py_generated import ModelT

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from edgeconv.errors import ArtifactError
-from edgeconv.targets.tflite_flatbuffer import pack, unpack
-from edgeconv.targets.tflite_inspect import (
+from edgeconv.formats.tflite_flatbuffer import pack, unpack
+from edgeconv.formats.tflite_inspect import (
     IoQuantisation,
     Quantisation,
     io_quantisation,

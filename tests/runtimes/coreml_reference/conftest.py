@@ -1,0 +1,122 @@
+"""Small MIL programs, written to a file by coremltools and read back by the reference executor."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edgeconv.runtimes.coreml_reference import load
+
+Array = NDArray[Any]
+Build = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the executors gave for one program, output by output."""
+
+    onnx: list[Array]
+    numpy: list[Array]
+    inputs: dict[str, Array] = field(repr=False)
+
+    def by_case(self, cases: dict[str, Any]) -> dict[str, Array]:
+        """The oracle's results under the names of the cases, which outputs follow in order."""
+        return dict(zip(cases, self.numpy, strict=True))
+
+
+def random_inputs(shapes: Sequence[tuple[int, ...]], seed: int = 0) -> dict[str, Array]:
+    """Inputs ``x0``, ``x1``, ... between -2 and 2."""
+    rng = np.random.default_rng(seed)
+    return {
+        f"x{number}": rng.uniform(-2, 2, shape).astype(np.float32)
+        for number, shape in enumerate(shapes)
+    }
+
+
+def save_mil_program(
+    path: Path, build: Build, shapes: Sequence[tuple[int, ...]], target: str = "iOS17"
+) -> None:
+    """Write ``build(mb, x0, x1, ...)`` as an ML Program; no optimisation pass runs."""
+    import coremltools as ct
+    from coremltools.converters.mil import Builder as mb  # noqa: N813
+    from coremltools.converters.mil.mil.program import Program
+
+    logging.getLogger("coremltools").setLevel(logging.ERROR)
+    opset = getattr(ct.target, target)
+    # mb.program reads the parameter names of the function it decorates
+    names = ", ".join(f"x{number}" for number in range(len(shapes)))
+    function = eval(f"lambda {names}: build(mb, {names})", {"build": build, "mb": mb})
+    specs = [mb.TensorSpec(shape=shape) for shape in shapes]
+    with contextlib.redirect_stderr(io.StringIO()):
+        program: Program = mb.program(input_specs=specs, opset_version=opset)(function)
+        model = ct.convert(
+            program,
+            convert_to="mlprogram",
+            compute_precision=ct.precision.FLOAT32,
+            minimum_deployment_target=opset,
+            pass_pipeline=ct.PassPipeline.EMPTY,
+            skip_model_load=True,
+        )
+        model.save(str(path))
+
+
+@pytest.fixture
+def save_mil() -> Callable[..., None]:
+    """:func:`save_mil_program`, for tests that run the file themselves."""
+    return save_mil_program
+
+
+@pytest.fixture
+def run_both(tmp_path: Path) -> Callable[..., Results]:
+    """Build, save, read back, run on both executors, and hold them against each other."""
+
+    def run(
+        build: Build,
+        *shapes: tuple[int, ...],
+        target: str = "iOS17",
+        tolerance: float = 2e-5,
+        inputs: dict[str, Array] | None = None,
+    ) -> Results:
+        path = tmp_path / "program.mlpackage"
+        save_mil_program(path, build, shapes, target)
+        given = inputs or random_inputs(shapes)
+        outputs = []
+        for executor in ("onnx", "numpy"):
+            model = load(path, executor=executor)  # type: ignore[arg-type]
+            prediction = model.predict(given)
+            outputs.append([prediction[feature.name] for feature in model.outputs])
+        fast, oracle = outputs
+        for feature, ours, theirs in zip(model.outputs, fast, oracle, strict=True):
+            assert np.isfinite(theirs).all(), feature.name
+            np.testing.assert_allclose(
+                ours, theirs, rtol=tolerance, atol=tolerance, err_msg=feature.name
+            )
+        return Results(fast, oracle, given)
+
+    return run
+
+
+@pytest.fixture
+def run_cases(run_both: Callable[..., Results]) -> Callable[..., dict[str, Array]]:
+    """Many operations as the outputs of one program, which is far quicker than one file each."""
+
+    def run(cases: dict[str, Build], *shapes: tuple[int, ...], **options: Any) -> dict[str, Array]:
+        def build(mb: Any, *inputs: Any) -> tuple[Any, ...]:
+            results = [case(mb, *inputs) for case in cases.values()]
+            return tuple(
+                mb.identity(x=result, name=f"case_{number}_{name}".replace(" ", "_"))
+                for number, (name, result) in enumerate(zip(cases, results, strict=True))
+            )
+
+        return run_both(build, *shapes, **options).by_case(cases)
+
+    return run
