@@ -135,8 +135,7 @@ def _background(random: RandomState, size: tuple[int, int]) -> _Floats:
     texture: _Floats = np.diff(bands, axis=0)[rows]
     texture *= row_part[:, None, None]
     texture += bands[rows]
-    across, _ = _axes(random, size)
-    slope = across * np.float32(random.uniform(-20, 20) / max(size))
+    slope = _across(random, size) * np.float32(random.uniform(-20, 20) / max(size))
     texture += slope[..., None]
     texture += (random.uniform(60, 130) + random.uniform(-18, 18, 3)).astype(np.float32)
     return texture
@@ -191,23 +190,22 @@ def _rings(random: RandomState, size: tuple[int, int]) -> _Floats:
 
 def _stripes(random: RandomState, size: tuple[int, int]) -> _Floats:
     """Parallel bars of equal distance."""
-    across, _ = _axes(random, size)
+    across = _across(random, size)
     period = np.float32(random.uniform(14, 26) * min(size) / 224)
     from_bar = np.abs(across - np.rint(across / period) * period)
     return _soft(period * np.float32(random.uniform(0.15, 0.25)) - from_bar)
 
 
-def _axes(random: RandomState, size: tuple[int, int]) -> tuple[_Floats, _Floats]:
-    """(H, W) coordinates in pixels along two right angles, turned and centred at random."""
+def _across(random: RandomState, size: tuple[int, int]) -> _Floats:
+    """(H, W): how far each pixel is, in pixels, from a random line near the middle."""
     # The half-angle form gives every direction without a sine.
     half = random.uniform(-1, 1)
     cosine, sine = (1 - half * half) / (1 + half * half), 2 * half / (1 + half * half)
     top, left = (length * random.uniform(0.3, 0.7) for length in size)
     y = (np.arange(size[0], dtype=np.float32) - np.float32(top))[:, None]
     x = (np.arange(size[1], dtype=np.float32) - np.float32(left))[None, :]
-    across = x * np.float32(cosine) + y * np.float32(sine)
-    along = y * np.float32(cosine) - x * np.float32(sine)
-    return across, along
+    across: _Floats = x * np.float32(cosine) + y * np.float32(sine)
+    return across
 
 
 def _circle(mask: _Floats, random: RandomState, radius: float, pen: float) -> None:

@@ -74,12 +74,12 @@ def body_layers(model: Any) -> list[Any]:
 
 
 def randomise_body(model: Any, random: RandomState) -> None:
-    """Let the signal through a body that is to learn from nothing.
+    """Give a body that is to learn from nothing a start that it learns from sooner.
 
-    Keras' own start gives depthwise filters a variance for as many inputs as there are channels,
-    though each sees one: after 17 blocks, what differs from picture to picture is a hundred
-    thousandth of the whole, and hundreds of steps teach nothing. He's variance (He et al. 2015)
-    cures that; residual branches that start at zero (Goyal et al. 2017) keep the depth in hand.
+    Keras' own start divides the variance of depthwise filters among all channels, though each
+    filter sees one: in the last blocks what comes out varies less than the epsilon of the batch
+    normalisation after it, which flattens it. He's variance (He et al. 2015) cures that. Residual
+    branches that start at zero (Goyal et al. 2017) make the network shallow at first.
     """
     layers = {layer.name: layer for layer in body_layers(model)}
     for name, layer in layers.items():

@@ -70,10 +70,13 @@ def exit_code(verdict: Verdict | None) -> int:
 
 def warn_of(notice: str | None) -> None:
     """The loud sentence of a model that must not be misunderstood."""
-    if notice:
+    console = stderr()
+    if notice and console.is_terminal:
         from rich.panel import Panel
 
-        stderr().print(Panel(notice, style="bold yellow", expand=False))
+        console.print(Panel(notice, style="bold yellow", expand=False))
+    elif notice:
+        sys.stderr.write(f"NOTICE: {notice}\n")
 
 
 @contextmanager

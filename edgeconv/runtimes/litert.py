@@ -17,7 +17,7 @@ from edgeconv.runtimes import Signature
 INTERPRETERS = (
     ("ai_edge_litert.interpreter", "ai-edge-litert", "LiteRT"),
     ("tflite_runtime.interpreter", "tflite-runtime", "tflite-runtime"),
-    ("tensorflow.lite", "tensorflow", "tensorflow's TFLite"),
+    ("tensorflow.lite.python.interpreter", "tensorflow", "tensorflow's TFLite"),
 )
 
 

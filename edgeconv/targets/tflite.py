@@ -51,12 +51,13 @@ class TFLiteConverter:
             # (dynamic range) or crashes on (full integer, Arm).
             converter._experimental_disable_per_channel_quantization_for_dense_layers = True
         try:
-            path.write_bytes(converter.convert())
+            content = converter.convert()
         except Exception as error:
             raise ConversionError(
                 f"TFLite cannot express {self._frozen.spec.name} at {form.precision}",
                 got=str(error),
             ) from error
+        path.write_bytes(content)
 
     def describe(self, form: Form, path: Path) -> tuple[InputTensor, OutputTensor, Precision]:
         """Input, output and precision as they stand in the written file.

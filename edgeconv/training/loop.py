@@ -84,6 +84,8 @@ def train(
 
 
 class _Trainer:
+    """One call of :func:`train`: the model, and where the training stands."""
+
     def __init__(
         self, spec: ModelSpec, recipe: Recipe, dataset: Dataset, out: Path, progress: Progress
     ) -> None:
@@ -127,53 +129,66 @@ class _Trainer:
         return state
 
     def _epoch(self, epoch: int) -> None:
-        import tf_keras
-
-        recipe, state = self.recipe, self.state
         self._begin_stage(epoch)
-        tf_keras.utils.set_random_seed(recipe.seed)
-        random = RandomState([recipe.seed, epoch])
-        change = augmentation(recipe.augment, random) if recipe.augment else None
-        order = random.permutation(len(self.dataset.train.labels))
-        steps = math.ceil(len(order) / recipe.batch)
-        self.progress.step(f"epoch {epoch + 1} of {recipe.epochs}", total=steps)
-
-        losses, rate = [], 0.0
-        given = batches(
-            self.dataset.train, self.spec, order, recipe.batch, epoch=epoch, change=change
-        )
-        for step, (inputs, targets) in enumerate(given, start=1):
-            rate = learning_rate(recipe.optimizer, state.plateau, epoch + step / steps)
-            self.model.optimizer.learning_rate.assign(rate)
-            losses.append(self.model.train_on_batch(inputs, targets))
-            if not math.isfinite(losses[-1]):
-                return self._stop(f"the loss was {losses[-1]} in epoch {epoch + 1}")
-            self.progress.advance()
-
+        loss, rate = self._learn(epoch)
+        if not math.isfinite(loss):
+            self._stop(f"the loss was {loss} in epoch {epoch + 1}")
+            return
         held_out = evaluate(self.model, self.dataset.held_out, self.spec)
         if not math.isfinite(held_out.loss):
-            return self._stop(f"the held-out loss was {held_out.loss} in epoch {epoch + 1}")
-        state.history.append(
+            self._stop(f"the held-out loss was {held_out.loss} in epoch {epoch + 1}")
+            return
+        self._keep(
             Epoch(
                 epoch=epoch + 1,
                 learning_rate=rate,
-                loss=float(np.mean(losses)),
+                loss=loss,
                 val_loss=held_out.loss,
                 val_accuracy=held_out.accuracy,
             )
         )
+
+    def _learn(self, epoch: int) -> tuple[float, float]:
+        """One pass over the training pictures: their mean loss, and the last learning rate.
+
+        A loss that is not finite ends the pass, and is what is given.
+        """
+        import tf_keras
+
+        recipe, train = self.recipe, self.dataset.train
+        tf_keras.utils.set_random_seed(recipe.seed)
+        random = RandomState([recipe.seed, epoch])
+        change = augmentation(recipe.augment, random) if recipe.augment else None
+        order = random.permutation(len(train.labels))
+        steps = math.ceil(len(order) / recipe.batch)
+        self.progress.step(f"epoch {epoch + 1} of {recipe.epochs}", total=steps)
+
+        losses, rate = [], 0.0
+        given = batches(train, self.spec, order, recipe.batch, epoch=epoch, change=change)
+        for step, (inputs, targets) in enumerate(given, start=1):
+            rate = learning_rate(recipe.optimizer, self.state.plateau, epoch + step / steps)
+            self.model.optimizer.learning_rate.assign(rate)
+            losses.append(float(self.model.train_on_batch(inputs, targets)))
+            if not math.isfinite(losses[-1]):
+                return losses[-1], rate
+            self.progress.advance()
+        return float(np.mean(losses)), rate
+
+    def _keep(self, result: Epoch) -> None:
+        """Note what an epoch brought, and save all that the next one needs."""
+        state = self.state
+        state.history.append(result)
         state.weights = self.model.get_weights()
         state.optimizer = [variable.numpy() for variable in self.model.optimizer.variables]
-        if held_out.loss < state.best_loss:
-            state.best_loss, state.best_weights = held_out.loss, state.weights
-        state.plateau.after_epoch(held_out.loss, recipe.reduce_on_plateau)
+        if result.val_loss < state.best_loss:
+            state.best_loss, state.best_weights = result.val_loss, state.weights
+        state.plateau.after_epoch(result.val_loss, self.recipe.reduce_on_plateau)
         save_state(self.out, state)
         write_numbers(self.out, state.history)
         self.progress.note(
-            f"epoch {epoch + 1}: loss {state.history[-1].loss:.3f}, held-out loss "
-            f"{held_out.loss:.3f}, accuracy {held_out.accuracy:.1%}"
+            f"epoch {result.epoch}: loss {result.loss:.3f}, held-out loss "
+            f"{result.val_loss:.3f}, accuracy {result.val_accuracy:.1%}"
         )
-        return None
 
     def _begin_stage(self, epoch: int) -> None:
         """Compile for the first epoch of this process, and where the body thaws."""

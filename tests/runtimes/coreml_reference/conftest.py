@@ -120,3 +120,94 @@ def run_cases(run_both: Callable[..., Results]) -> Callable[..., dict[str, Array
         return run_both(build, *shapes, **options).by_case(cases)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def mutations() -> Any:
+    """The module of random damage beside this file."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location(
+        "coreml_mutations", Path(__file__).parent / "mutations.py"
+    )
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def mobilenets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small MobileNetV2 from tf_keras in every Core ML format.
+
+    Holds ``fp32.mlpackage``, ``fp16.mlpackage``, ``palettised.mlpackage``, ``network.mlmodel``,
+    ``pictures.npy`` (N, 96, 96, 3) uint8 and ``scores.npy`` (N, 5), which are Keras's own.
+    """
+    import coremltools as ct
+    import coremltools.optimize.coreml as cto
+    import tensorflow as tf
+    import tf_keras
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    out = tmp_path_factory.mktemp("mobilenets")
+    rng = np.random.default_rng(17)
+    tf_keras.utils.set_random_seed(17)
+    network = tf_keras.applications.MobileNetV2(
+        weights=None, input_shape=(96, 96, 3), alpha=0.35, classes=5
+    )
+    pictures = np.stack([_picture(rng) for _ in range(12)])
+    for layer in network.layers:
+        values = layer.get_weights()
+        if isinstance(layer, tf_keras.layers.BatchNormalization):
+            values[0] = rng.uniform(0.6, 1.6, values[0].shape)
+            values[1] = rng.normal(0, 0.3, values[1].shape)
+            layer.set_weights(values)
+            layer.momentum = 0.0
+        elif isinstance(layer, tf_keras.layers.Dense):
+            layer.set_weights([rng.normal(0, 0.1, values[0].shape), values[1]])
+    # of a fresh network the scores hardly vary: normalisation must know the real statistics
+    network(pictures.astype(np.float32) / 255, training=True)
+    scores = network(pictures.astype(np.float32) / 255, training=False).numpy()
+    np.save(out / "pictures.npy", pictures)
+    np.save(out / "scores.npy", scores)
+
+    @tf.function(input_signature=[tf.TensorSpec([1, 96, 96, 3], tf.float32, name="image")])
+    def infer(image: Any) -> Any:
+        return network(image, training=False)
+
+    frozen = convert_variables_to_constants_v2(infer.get_concrete_function())
+    image = ct.ImageType(
+        name="image", shape=(1, 96, 96, 3), scale=1 / 255, color_layout=ct.colorlayout.RGB
+    )
+
+    def convert(**options: Any) -> Any:
+        with contextlib.redirect_stderr(io.StringIO()):
+            return ct.convert(
+                [frozen],
+                inputs=[image],
+                classifier_config=ct.ClassifierConfig(list("abcde")),
+                skip_model_load=True,
+                **options,
+            )
+
+    convert(convert_to="mlprogram", compute_precision=ct.precision.FLOAT32).save(
+        str(out / "fp32.mlpackage")
+    )
+    half = convert(convert_to="mlprogram", minimum_deployment_target=ct.target.iOS16)
+    half.save(str(out / "fp16.mlpackage"))
+    config = cto.OptimizationConfig(global_config=cto.OpPalettizerConfig(mode="uniform", nbits=6))
+    with contextlib.redirect_stderr(io.StringIO()):
+        cto.palettize_weights(half, config).save(str(out / "palettised.mlpackage"))
+    convert(convert_to="neuralnetwork").save(str(out / "network.mlmodel"))
+    return out
+
+
+def _picture(rng: np.random.Generator) -> Array:
+    """Blocks of colour at several scales, which no two pictures share."""
+    picture = np.zeros((96, 96, 3))
+    for size in (4, 12, 48):
+        blocks = rng.uniform(0, 255, (96 // size, 96 // size, 3)) * rng.uniform(0.2, 1)
+        picture += np.kron(blocks, np.ones((size, size, 1)))
+    return np.clip(picture, 0, 255).astype(np.uint8)
