@@ -41,6 +41,14 @@ class CalibrationAudit(Strict):
     overlap: int
     skipped: dict[str, str] = {}
 
+    def describe(self) -> str:
+        """Source, counts, labels and overlap in one sentence."""
+        shares = ", ".join(f"{label} {share:.0%}" for label, share in self.labels.items())
+        return (
+            f"calibrated on {self.used} of {self.found} pictures, {self.source} ({shares}); "
+            f"{self.overlap} of them in the parity set"
+        )
+
     def warnings(self) -> list[str]:
         """What the reader should know before trusting an integer file."""
         notes = []

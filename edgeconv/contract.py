@@ -93,7 +93,10 @@ class Source(Strict):
 
 
 class Contract(Strict):
-    """All that a program needs in order to use an artifact rightly."""
+    """All that a program needs in order to use an artifact rightly.
+
+    ``golden_from`` names the runtime that gave the golden scores: another one may round otherwise.
+    """
 
     version: Literal[1] = 1
     model: str
@@ -107,6 +110,7 @@ class Contract(Strict):
     precision: Precision
     compat: str | None = None
     golden: tuple[GoldenPicture, ...] = ()
+    golden_from: str | None = None
     source: Source
     made_with: dict[str, str]
 

@@ -18,7 +18,7 @@ from edgeconv.contract import Contract
 from edgeconv.errors import UnknownName
 from edgeconv.export_request import DEMO, Request, plan
 from edgeconv.files import locked, move_into_place, sha256_of, size_of, staging, write_atomically
-from edgeconv.golden import golden_scores
+from edgeconv.golden import with_golden_scores
 from edgeconv.manifest import MANIFEST, PARITY, REPORT, Manifest, ManifestEntry, read_manifest
 from edgeconv.parity.decoded import decode_set
 from edgeconv.parity.judge import judge_artifacts
@@ -224,13 +224,9 @@ def _write_artifact(
         made_with=library_versions(),
     )
     target.embed(path, contract)
-    golden = golden_scores(Artifact(path, contract))
-    if golden:
-        target.embed(path, contract.model_copy(update={"golden": golden}))
-    write_atomically(
-        path.with_name(path.name + ".json"),
-        contract.model_copy(update={"golden": golden}).to_json() + "\n",
-    )
+    complete = with_golden_scores(Artifact(path, contract))
+    target.embed(path, complete)
+    write_atomically(path.with_name(path.name + ".json"), complete.to_json() + "\n")
     return open_artifact(path)
 
 

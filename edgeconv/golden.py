@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from edgeconv.artifact import Artifact
-from edgeconv.contract import GoldenPicture
+from edgeconv.contract import Contract, GoldenPicture
 from edgeconv.errors import CannotRunHere
 from edgeconv.parity.reference_set import golden_pictures
 from edgeconv.runtimes import as_contracted, open_runtime
@@ -14,14 +14,17 @@ DECIMALS = 5
 """Enough for a self-test, and few enough that one machine's rounding gives the next one's bytes."""
 
 
-def golden_scores(artifact: Artifact) -> tuple[GoldenPicture, ...]:
-    """Run the artifact on the golden pictures; empty where this machine cannot run it."""
+def with_golden_scores(artifact: Artifact) -> Contract:
+    """The artifact's contract with the golden pictures' scores, and what runtime gave them.
+
+    Without them where this machine cannot run the artifact.
+    """
+    contract = artifact.contract
     try:
         runtime = open_runtime(artifact.path)
     except CannotRunHere:
-        return ()
-    contract = artifact.contract
-    return tuple(
+        return contract
+    golden = tuple(
         GoldenPicture(
             name=name,
             sha256=hashlib.sha256(pixels.tobytes()).hexdigest(),
@@ -36,3 +39,4 @@ def golden_scores(artifact: Artifact) -> tuple[GoldenPicture, ...]:
         )
         for name, pixels in golden_pictures(contract.input.preprocessing)
     )
+    return contract.model_copy(update={"golden": golden, "golden_from": runtime.description})

@@ -14,6 +14,7 @@ from edgeconv.errors import CheckpointError, FileError, UnknownName, UsageError
 from edgeconv.export_request import plan
 from edgeconv.exporting import export
 from edgeconv.files import STAGING_PREFIX, sha256_of
+from edgeconv.golden import with_golden_scores
 from edgeconv.manifest import read_manifest
 from edgeconv.parity.results import Verdict
 
@@ -72,12 +73,11 @@ def test_precision_is_as_found_in_the_file(demo_run):
 
 
 def test_a_file_gives_its_golden_scores_again(demo_run):
-    from edgeconv.golden import golden_scores
-
-    for name in ("Demo.int8.tflite", "Demo.fp16.onnx"):
+    for name in ("Demo.int8.tflite", "Demo.fp16.onnx", "Demo.mlpackage"):
         artifact = open_artifact(demo_run.out / name)
         assert len(artifact.contract.golden) == 8
-        assert golden_scores(artifact) == artifact.contract.golden
+        assert artifact.contract.golden_from
+        assert with_golden_scores(artifact) == artifact.contract
 
 
 def test_the_folder_holds_manifest_parity_and_report(demo_run):

@@ -114,11 +114,18 @@ def _show(run: ExportRun) -> None:
         console.print("[bold]nothing to do[/]: nothing has changed since the last export\n")
     if run.parity:
         print_run(run.parity)
+        _show_calibration(run)
         console.print(f"  report  {run.out / 'report.html'}")
         return
     console.print("[bold yellow]UNVERIFIED[/]  as asked; run edgeconv verify before you ship\n")
     for entry in run.manifest.artifacts:
         console.print(f"  {run.out / entry.path}  {size_text(entry.bytes)}")
+    _show_calibration(run)
+
+
+def _show_calibration(run: ExportRun) -> None:
+    if run.manifest.calibration:
+        stdout().print(f"  {run.manifest.calibration.describe()}", soft_wrap=True)
 
 
 def _as_json(run: ExportRun) -> dict[str, Any]:
