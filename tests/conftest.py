@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edgeconv.classifier import load_classifier
 from edgeconv.exporting import export
 from edgeconv.frozen import freeze
-from numpy.typing import NDArray
-
 from edgeconv.spec import ModelSpec, load_spec
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

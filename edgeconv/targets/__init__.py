@@ -67,7 +67,7 @@ TARGETS = tuple(_MODULES)
 PRECISIONS = tuple(dict.fromkeys(form.precision for form in FORMS))
 COMPATIBILITIES = ("tflite-2.14",)
 IOS_VERSIONS = (15, 16, 17, 18, 26)
-"""Deployment targets of ML programs, which came with iOS 15; from 18 the numbering follows years."""
+"""Deployment targets of ML programs, which came with iOS 15; after 18 Apple counts in years."""
 
 
 @dataclass(frozen=True)
