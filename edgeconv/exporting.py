@@ -189,7 +189,6 @@ def _convert_all(
     progress: Progress,
 ) -> tuple[list[Artifact], dict[str, float]]:
     """Write every form into ``stage``; also how many seconds each took."""
-    progress.step("converting", len(request.forms))
     converters: dict[str, Converter] = {}
     artifacts, seconds = [], {}
     for form, name in zip(request.forms, request.names, strict=True):

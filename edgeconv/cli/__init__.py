@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before anything imports tensorflow
 
 
 def main() -> None:
@@ -15,8 +12,10 @@ def main() -> None:
     """
     from edgeconv.cli.app import app
     from edgeconv.cli.console import explain_error
+    from edgeconv.cli.quiet import quieten_libraries
     from edgeconv.errors import EdgeconvError
 
+    quieten_libraries()
     try:
         app(prog_name="edgeconv")
     except EdgeconvError as error:

@@ -142,3 +142,17 @@ def test_a_broken_artifact_is_said(tmp_path):
         assert b"Traceback" not in done.stderr
     Image.new("RGB", (4, 4)).save(tmp_path / "x.png")
     assert edgeconv("verify", tmp_path / "x.png").returncode == 2
+
+
+def test_the_terminal_hears_edgeconv_alone(demo, tmp_path):
+    done = edgeconv(
+        "export", "demo", "--target", "tflite", "--precision", "int8", "--no-verify",
+        "--out", tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert done.stderr.decode().splitlines() == [
+        "loading demo",
+        "note: integer files are calibrated on generated pictures; "
+        "give real ones with --calibration DIR",
+        "converting to Demo.int8.tflite",
+    ]

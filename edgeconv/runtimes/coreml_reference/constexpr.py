@@ -147,7 +147,7 @@ def precision(kind: str, parts: Mapping[str, Constant]) -> str:
     """
     if kind in {"constexpr_lut_to_dense", "constexpr_lut_to_sparse"}:
         # until iOS 17 the table is a vector; from iOS 18 on it ends in (palette, vector)
-        sizes = parts["lut"].type.shape
+        sizes = parts["lut"].type.shape or (1,)
         palette = sizes[-2] if len(sizes) > 1 else sizes[0]
         return f"palettised {(palette or 1).bit_length() - 1} bit"
     data = parts[_DATA_PARAMETER[kind]].precision

@@ -41,6 +41,11 @@ class ImageFeature:
         """1 for grayscale, else 3."""
         return 1 if self.colour == "GRAYSCALE" else 3
 
+    @property
+    def tensor_shape(self) -> tuple[int, ...]:
+        """The shape in which the program takes it."""
+        return (1, self.channels, self.height, self.width)
+
     def tensor(self, pixels: Array) -> Array:
         """Pixels as the program takes them.
 
@@ -73,6 +78,11 @@ class ArrayFeature:
     name: str
     shape: tuple[int, ...]
     element: ElementType
+
+    @property
+    def tensor_shape(self) -> tuple[int, ...]:
+        """The shape in which the program takes it; empty where the file does not state it."""
+        return self.shape
 
     def tensor(self, values: Array) -> Array:
         """The values in the type in which executors compute.

@@ -11,7 +11,7 @@ import numpy as np
 
 from edgeconv.errors import ArtifactError
 from edgeconv.runtimes.coreml_reference import constexpr, mil_values
-from edgeconv.runtimes.coreml_reference.element_types import Array
+from edgeconv.runtimes.coreml_reference.element_types import Array, ElementType
 from edgeconv.runtimes.coreml_reference.package import ModelFile
 from edgeconv.runtimes.coreml_reference.program import (
     Classifier,
@@ -77,6 +77,12 @@ class _BlockReader:
             operations=tuple(self.operations),
             outputs=tuple(self._output_names(block)),
             classifier=self.classifier,
+            halves=frozenset(
+                variable.name
+                for operation in self.operations
+                for variable in operation.outputs
+                if variable.type is not None and variable.type.element is ElementType.FP16
+            ),
         )
 
     def _output_names(self, block: Any) -> list[str]:
@@ -118,13 +124,13 @@ class _BlockReader:
             if name != "name"
         }
         for name, operands in self._operands(message, place).items():
-            (operand,) = operands
-            if not isinstance(operand, Constant):
+            if len(operands) != 1 or not isinstance(operands[0], Constant):
                 raise ArtifactError(
-                    f"{self.file.path}: {message.type} of {place!r} takes a computed {name}",
-                    expected="a constant",
+                    f"{self.file.path}: {message.type} of {place!r} takes as its {name} "
+                    "what is not a constant",
+                    got=[operand.name for operand in operands],
                 )
-            parts[name] = operand
+            parts[name] = operands[0]
         decode = self._decoding(decoder, message.type, place, parts)
         for number, output in enumerate(message.outputs):
             declared = mil_values.tensor_type(output.type, self.file, output.name)

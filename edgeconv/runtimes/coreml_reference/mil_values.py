@@ -118,7 +118,12 @@ def _immediate(
             expected=f"{wanted} for {element.value}{list(shape)}",
         )
     if wanted_field != "bytes":
-        return np.array(values, encoding.stored).reshape(shape)
+        try:
+            return np.array(values, encoding.stored).reshape(shape)
+        except OverflowError as error:
+            raise ArtifactError(
+                f"{file.path}: the constant {name!r} does not fit its type", got=str(error)
+            ) from error
     if encoding.bits < 8:
         signed = encoding.stored.kind == "i"
         return unpack(values, encoding.bits, count, signed=signed).reshape(shape)

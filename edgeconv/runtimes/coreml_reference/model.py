@@ -98,7 +98,7 @@ class ReferenceModel:
             ArtifactError: the model cannot be computed.
         """
         wanted = list(names)
-        known = {
+        known = {variable.name for variable in self.program.inputs} | {
             variable.name for operation in self.program.operations for variable in operation.outputs
         }
         for name in wanted:
@@ -118,13 +118,17 @@ class ReferenceModel:
 
     def _check_features(self) -> None:
         """The model description and the program must speak of the same inputs and outputs."""
-        taken = {variable.name for variable in self.program.inputs}
-        described = {feature.name for feature in self.inputs}
-        if taken != described:
+        taken = {variable.name: variable.type for variable in self.program.inputs}
+        described = {feature.name: feature.tensor_shape for feature in self.inputs}
+        fits = taken.keys() == described.keys() and all(
+            declared is None or not described[name] or declared.admits(described[name])
+            for name, declared in taken.items()
+        )
+        if not fits:
             raise ArtifactError(
                 f"{self.path} describes other inputs than its program takes",
-                got=", ".join(sorted(described)),
-                expected=", ".join(sorted(taken)),
+                got=[f"{name} {list(shape)}" for name, shape in described.items()],
+                expected=[f"{name} {declared}" for name, declared in taken.items()],
             )
         classifier = self.program.classifier
         given = set(self.program.outputs)

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from edgeconv.errors import ArtifactError
-from edgeconv.runtimes.coreml_reference.element_types import Array, ElementType
+from edgeconv.runtimes.coreml_reference.element_types import Array
 from edgeconv.runtimes.coreml_reference.numpy_operations import OPERATIONS
 from edgeconv.runtimes.coreml_reference.program import (
     Constant,
@@ -25,8 +24,8 @@ class NumpyExecutor:
 
     Args:
         program: what to run.
-        rounding: whether results declared fp16 (in a NeuralNetwork, which declares none, all
-            floats) are rounded to fp16: an estimate of what a device computes.
+        rounding: whether what a device may compute in fp16 is rounded to it: an estimate of what
+            a device computes.
 
     Raises:
         ArtifactError: an operation or attribute is not known.
@@ -82,8 +81,7 @@ class NumpyExecutor:
         return released
 
     def _rounded(self, variable: Variable, value: Array) -> Array:
-        half = variable.type is None or variable.type.element is ElementType.FP16
-        if not (self._rounding and half and value.dtype.kind == "f"):
+        if not self._rounding or variable.name not in self._program.halves:
             return value
         with np.errstate(over="ignore"):
             return value.astype(np.float16).astype(np.float32)
@@ -96,16 +94,6 @@ class NumpyExecutor:
             same_type = value.dtype == declared.element.encoding.carrier
             as_declared = same_type and declared.admits(value.shape)
         if not as_declared:
-            raise not_as_declared(self._program, operation, variable, value)
-
-
-def not_as_declared(
-    program: Program, operation: Operation, variable: Variable, value: Array
-) -> ArtifactError:
-    """The error for a result whose shape or type is not the declared one."""
-    return program.fault(
-        operation,
-        f"gives {variable.name!r} otherwise than it declares",
-        got=f"{value.dtype}{list(value.shape)}",
-        expected=str(variable.type),
-    )
+            raise self._program.misdeclared(
+                operation, variable, f"{value.dtype}{list(value.shape)}"
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,10 +11,9 @@ import onnx
 import onnxruntime
 
 from edgeconv.errors import ArtifactError
-from edgeconv.runtimes.coreml_reference.element_types import Array, ElementType
-from edgeconv.runtimes.coreml_reference.numpy_executor import not_as_declared
+from edgeconv.runtimes.coreml_reference.element_types import Array
 from edgeconv.runtimes.coreml_reference.onnx_fusion import fuse_clips
-from edgeconv.runtimes.coreml_reference.onnx_graph import OnnxGraph, OnnxTensor
+from edgeconv.runtimes.coreml_reference.onnx_graph import InferredType, OnnxGraph, OnnxTensor
 from edgeconv.runtimes.coreml_reference.onnx_operations import TRANSLATIONS
 from edgeconv.runtimes.coreml_reference.program import (
     Constant,
@@ -22,6 +22,9 @@ from edgeconv.runtimes.coreml_reference.program import (
     Program,
     Variable,
 )
+
+_MOST_VALUES = 1 << 29
+"""Of one variable: 2 GiB of float32. A damaged file may ask for any amount of memory."""
 
 
 class OnnxExecutor:
@@ -32,8 +35,8 @@ class OnnxExecutor:
 
     Args:
         program: what to run.
-        rounding: whether results declared fp16 (in a NeuralNetwork, which declares none, all
-            floats) are rounded to fp16: an estimate of what a device computes.
+        rounding: whether what a device may compute in fp16 is rounded to it: an estimate of what
+            a device computes.
         threads: that one inference may use.
 
     Raises:
@@ -60,7 +63,7 @@ class OnnxExecutor:
         wanted = list(dict.fromkeys(names))
         session = self._session(wanted)
         try:
-            values = session.run(wanted, dict(inputs))
+            values = session.run(wanted, {_fed(name): value for name, value in inputs.items()})
         # the exceptions of ONNX Runtime have no common base but Exception
         except Exception as error:
             raise ArtifactError(
@@ -72,7 +75,8 @@ class OnnxExecutor:
                 if variable.type is not None and variable.name in results:
                     value = results[variable.name]
                     if not variable.type.admits(value.shape):
-                        raise not_as_declared(self._program, operation, variable, value)
+                        found = f"{value.dtype}{list(value.shape)}"
+                        raise self._program.misdeclared(operation, variable, found)
         return results
 
     def _session(self, names: Iterable[str]) -> Any:
@@ -117,7 +121,7 @@ class _Translation:
         for variable in program.inputs:
             if variable.type is None:
                 raise ArtifactError(f"{program.source}: the input {variable.name!r} has no type")
-            self.values[variable.name] = self.graph.input(variable.name, variable.type)
+            self.values[variable.name] = self.graph.input(_fed(variable.name), variable.type)
         operations = program.operations if rounding else fuse_clips(program, kept)
         for operation in operations:
             self._translate(operation, rounding=rounding)
@@ -135,7 +139,7 @@ class _Translation:
         return self.values[operand.name]
 
     def _rounded(self, variable: Variable, tensor: OnnxTensor) -> OnnxTensor:
-        if variable.type is not None and variable.type.element is not ElementType.FP16:
+        if variable.name not in self.program.halves:
             return tensor
         half = self.graph.node("Cast", tensor, to=onnx.TensorProto.FLOAT16)
         return self.graph.node("Cast", half, to=onnx.TensorProto.FLOAT)
@@ -155,16 +159,26 @@ class _Translation:
         for operation in self.program.operations:
             for variable in operation.outputs:
                 tensor = self.values.get(variable.name)
-                if variable.type is None or tensor is None or tensor.name not in inferred:
-                    continue
-                found = inferred[tensor.name]
-                if found.contradicts(variable.type):
-                    raise self.program.fault(
-                        operation,
-                        f"gives {variable.name!r} otherwise than it declares",
-                        got=f"{found.dtype}{list(found.shape or ())}",
-                        expected=str(variable.type),
-                    )
+                if tensor is not None and tensor.name in inferred:
+                    self._check_type(operation, variable, inferred[tensor.name])
+
+    def _check_type(self, operation: Operation, variable: Variable, found: InferredType) -> None:
+        if variable.type is not None and found.contradicts(variable.type):
+            raise self.program.misdeclared(
+                operation, variable, f"{found.dtype}{list(found.shape or ())}"
+            )
+        if math.prod(size or 1 for size in found.shape or ()) > _MOST_VALUES:
+            raise self.program.fault(
+                operation,
+                f"gives more values than are let into memory as {variable.name!r}",
+                got=str(list(found.shape or ())),
+                expected=f"at most {_MOST_VALUES} values",
+            )
+
+
+def _fed(name: str) -> str:
+    """The graph's name for an input: an input that is asked for as an output needs another."""
+    return f"input:{name}"
 
 
 def _is_quantised(program: Program) -> bool:

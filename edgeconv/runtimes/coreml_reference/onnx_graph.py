@@ -203,12 +203,12 @@ class OnnxGraph:
     def _leading_to(self, ends: list[Any]) -> tuple[list[Any], set[str]]:
         """The nodes that the ends need, in order, and the names they use."""
         used = {name for node in ends for name in node.input}
-        nodes = list(ends)
+        backwards = []
         for node in reversed(self._nodes):
             if used.intersection(node.output):
-                nodes.append(node)
+                backwards.append(node)
                 used.update(node.input)
-        return nodes[len(ends) :][::-1] + ends, used
+        return [*reversed(backwards), *ends], used
 
     def _name(self, kind: str) -> str:
         self._count += 1

@@ -71,8 +71,15 @@ class Constant:
 
     @property
     def carried(self) -> Array:
-        """The values in the type in which executors compute: fp16 widened to float32."""
-        return self.stored.astype(self.type.element.encoding.carrier, copy=False)
+        """The values in the type in which executors compute: fp16 widened to float32.
+
+        Raises:
+            ValueError: there are integers that do not fit into 32 bits.
+        """
+        values = self.stored.astype(self.type.element.encoding.carrier, copy=False)
+        if self.stored.dtype.kind in "iu" and not np.array_equal(values, self.stored):
+            raise ValueError(f"{self.name} holds integers of more than 32 bits")
+        return values
 
     @property
     def count(self) -> int:
@@ -95,7 +102,7 @@ def inline_constant(name: str, value: object) -> Constant:
 
 _INLINE_ELEMENTS = {
     "b": ElementType.BOOL,
-    "i": ElementType.INT32,
+    "i": ElementType.INT64,
     "f": ElementType.FP32,
     "U": ElementType.STRING,
 }
@@ -148,6 +155,9 @@ class Program:
         inputs: of the main function, in file order.
         operations: all that are computed; constants are operands, not operations.
         outputs: names of the variables that leave the program.
+        classifier: what makes labels of scores, where the model is a classifier.
+        halves: names of the variables that a device may compute in fp16: in an ML Program those
+            declared so, in a NeuralNetwork, which declares none, the results of all layers.
     """
 
     source: Path
@@ -156,6 +166,7 @@ class Program:
     operations: tuple[Operation, ...]
     outputs: tuple[str, ...]
     classifier: Classifier | None
+    halves: frozenset[str]
 
     def constants(self) -> Iterator[Constant]:
         """Every constant that an operation takes, once, in order of first use."""
@@ -180,4 +191,13 @@ class Program:
             f"{self.source}: {operation.type} at {operation.place!r} {message}",
             got=got,
             expected=expected,
+        )
+
+    def misdeclared(self, operation: Operation, variable: Variable, got: str) -> ArtifactError:
+        """The typed error for a result whose type or shape is not the declared one."""
+        return self.fault(
+            operation,
+            f"gives {variable.name!r} otherwise than it declares",
+            got=got,
+            expected=str(variable.type),
         )

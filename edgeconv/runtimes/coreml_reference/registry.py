@@ -158,7 +158,7 @@ class Bound(Generic[Tensor]):
                 got=error.got,
                 expected=error.known,
             ) from error
-        except (ValueError, IndexError, TypeError, ArithmeticError, MemoryError) as error:
+        except (ValueError, LookupError, TypeError, ArithmeticError, MemoryError) as error:
             raise self._program.fault(
                 self._operation, "cannot be computed", got=str(error)
             ) from error

@@ -138,7 +138,7 @@ def mutations() -> Any:
 
 @pytest.fixture(scope="session")
 def mobilenets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small MobileNetV2 from tf_keras in every Core ML format.
+    """The first half of a small MobileNetV2 from tf_keras, with a head, in every Core ML format.
 
     Holds ``fp32.mlpackage``, ``fp16.mlpackage``, ``palettised.mlpackage``, ``network.mlmodel``,
     ``pictures.npy`` (N, 96, 96, 3) uint8 and ``scores.npy`` (N, 5), which are Keras's own.
@@ -154,9 +154,12 @@ def mobilenets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("mobilenets")
     rng = np.random.default_rng(17)
     tf_keras.utils.set_random_seed(17)
-    network = tf_keras.applications.MobileNetV2(
-        weights=None, input_shape=(96, 96, 3), alpha=0.35, classes=5
+    body = tf_keras.applications.MobileNetV2(
+        weights=None, input_shape=(96, 96, 3), alpha=0.35, include_top=False
     )
+    features = tf_keras.layers.GlobalAveragePooling2D()(body.get_layer("block_8_add").output)
+    head = tf_keras.layers.Dense(5, activation="softmax", name="scores")(features)
+    network = tf_keras.Model(body.input, head)
     pictures = np.stack([_picture(rng) for _ in range(12)])
     for layer in network.layers:
         values = layer.get_weights()
@@ -166,7 +169,7 @@ def mobilenets(tmp_path_factory: pytest.TempPathFactory) -> Path:
             layer.set_weights(values)
             layer.momentum = 0.0
         elif isinstance(layer, tf_keras.layers.Dense):
-            layer.set_weights([rng.normal(0, 0.1, values[0].shape), values[1]])
+            layer.set_weights([rng.normal(0, 0.8, values[0].shape), values[1]])
     # of a fresh network the scores hardly vary: normalisation must know the real statistics
     network(pictures.astype(np.float32) / 255, training=True)
     scores = network(pictures.astype(np.float32) / 255, training=False).numpy()

@@ -84,6 +84,8 @@ TRANSPOSED_CONVOLUTIONS: list[tuple[str, int, int, int, dict[str, Any]]] = [
     ("custom", 2, 1, 1, {"pad": [1, 1, 1, 1]}),
     ("custom", 2, 1, 4, {"pad": [1, 0, 0, 1]}),
     ("custom", 2, 1, 1, {"pad": [1, 1, 1, 1], "output_shape": [1, 4, 10, 12]}),
+    ("same", 1, 1, 1, {}),
+    ("same", 2, 1, 1, {}),
     ("same", 2, 1, 1, {"output_shape": [1, 4, 10, 12]}),
     ("same", 2, 1, 1, {"output_shape": [1, 4, 9, 11]}),
 ]

@@ -240,14 +240,15 @@ def a_convolution_and_a_product(builder: Any) -> None:
 def test_quantised_weights_decode_as_coremltools_does(bits: int, mode: str, tmp_path: Path) -> None:
     """k-means tables are the same form as linear ones, and coremltools 9.0 cannot make them with
     numpy 2.4."""
+    import coremltools as ct
     from coremltools.models.neural_network import quantization_utils
 
     spec = built(tmp_path / "plain.mlmodel", a_convolution_and_a_product, (1, 4, 6, 6))
     with contextlib.redirect_stdout(io.StringIO()):
         quantised = quantization_utils.quantize_weights(
-            __import__("coremltools").models.MLModel(spec, skip_model_load=True), bits, mode
+            ct.models.MLModel(spec, skip_model_load=True), bits, mode
         )
-    spec = quantised if not hasattr(quantised, "get_spec") else quantised.get_spec()
+    spec = quantised.get_spec() if isinstance(quantised, ct.models.MLModel) else quantised
     path = tmp_path / "quantised.mlmodel"
     path.write_bytes(spec.SerializeToString())
 
@@ -323,3 +324,22 @@ def test_truncated_weights_are_an_error(tmp_path: Path) -> None:
     path.write_bytes(spec.SerializeToString())
     with pytest.raises(ArtifactError, match=r"conv\.weights"):
         load(path)
+
+
+def test_rounding_leaves_truth_values_alone(tmp_path: Path) -> None:
+    """Inside a lowered layer there are truth values and integers, which fp16 cannot round."""
+    path = tmp_path / "network.mlmodel"
+
+    def build(mb: Any, x: Any) -> Any:
+        chosen = mb.select(cond=mb.greater(x=x, y=0.2), a=x, b=mb.cos(x=x))
+        return mb.gather(x=chosen, indices=[3, 1], axis=1)
+
+    save_neural_network(path, build, SHAPE)
+    x = {"x0": np.random.default_rng(2).uniform(-2, 2, SHAPE).astype(np.float32)}
+    fast, oracle = (
+        load(path, mode="fp16", executor=executor).predict(x)  # type: ignore[arg-type]
+        for executor in ("onnx", "numpy")
+    )
+    for name, values in fast.items():
+        np.testing.assert_array_equal(values, oracle[name])
+        np.testing.assert_array_equal(values, np.float16(values))

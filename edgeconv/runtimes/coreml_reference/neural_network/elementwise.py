@@ -7,7 +7,6 @@ from functools import reduce
 from typing import Any
 
 from edgeconv.runtimes.coreml_reference.neural_network.lowering import (
-    LAYERS,
     Layer,
     Lowered,
     Lowering,
@@ -87,7 +86,7 @@ for _kinds, _lowering in (
     (_LOGICAL, _logical),
 ):
     for _name, _operation in _kinds.items():
-        LAYERS[_name] = _lowering(_operation)
+        layer(_name)(_lowering(_operation))
 
 
 @layer("logicalNot")

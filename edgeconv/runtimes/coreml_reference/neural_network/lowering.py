@@ -86,7 +86,7 @@ class Lowering:
         inputs = [self.scope[name] for name in message.input]
         try:
             lowered = LAYERS[kind](self, getattr(message, kind), *inputs)
-        except (TypeError, ValueError, IndexError) as error:
+        except (TypeError, ValueError, LookupError, ArithmeticError) as error:
             raise self.fault(f"cannot be read as a {kind} layer", str(error)) from error
         results = lowered if isinstance(lowered, tuple) else (lowered,)
         if len(results) < len(message.output):

@@ -56,6 +56,7 @@ def read_neural_network(file: ModelFile) -> Program:
         operations=tuple(lowering.operations),
         outputs=tuple(names),
         classifier=classifier,
+        halves=frozenset(str(name) for message in network.layers for name in message.output),
     )
 
 
@@ -64,10 +65,7 @@ def _define_inputs(lowering: Lowering, network: Any, file: ModelFile) -> list[Va
     preprocessing = {step.featureName: step for step in network.preprocessing}
     variables = []
     for feature in input_features(file):
-        if isinstance(feature, ImageFeature):
-            shape: tuple[int, ...] = (1, feature.channels, feature.height, feature.width)
-        else:
-            shape = feature.shape
+        shape = feature.tensor_shape
         variable = Variable(feature.name, TensorType(ElementType.FP32, shape))
         variables.append(variable)
         lowering.define(feature.name, variable, len(shape))
@@ -87,7 +85,7 @@ def _preprocess(lowering: Lowering, step: Any, feature: ImageFeature, pixels: Op
     """``NeuralNetworkPreprocessing``: ``channelScale * pixel + bias``, or less the mean image."""
     kind = step.WhichOneof("preprocessor")
     if kind == "meanImage":
-        shape = (1, feature.channels, feature.height, feature.width)
+        shape = feature.tensor_shape
         mean = np.array(step.meanImage.meanImage, np.float32)
         if mean.size != np.prod(shape):
             raise ArtifactError(

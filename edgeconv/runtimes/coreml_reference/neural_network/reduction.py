@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from edgeconv.runtimes.coreml_reference.neural_network.lowering import (
-    LAYERS,
     Layer,
     Lowered,
     Lowering,
@@ -55,7 +54,7 @@ def _reduction(kind: str) -> Layer:
 
 
 for _name, _kind in _REDUCTIONS.items():
-    LAYERS[_name] = _reduction(_kind)
+    layer(_name)(_reduction(_kind))
 
 
 @layer("reduce")

@@ -35,25 +35,33 @@ def weights(
         arrange: brings the values to the arrangement that the lowered operation wants.
 
     Raises:
-        ArtifactError: there are no values, or they are of a kind that is not known. Their number
-            is checked when they are read.
+        ArtifactError: there are not as many values as the shape holds, or they are of a kind that
+            is not known.
     """
     count = math.prod(shape)
+    quantization = message.quantization
+    element = ElementType.FP32
     if message.floatValue:
-        decode, precision, element = _floats(message, shape, file, name), "fp32", ElementType.FP32
+        _expect(len(message.floatValue), count, "values", file, name)
+        precision = "fp32"
+        decode = _floats(message, shape)
     elif message.float16Value:
-        decode, precision, element = _halves(message, shape, file, name), "fp16", ElementType.FP16
-    elif message.rawValue:
-        bits = message.quantization.numberOfBits
-        kind = message.quantization.WhichOneof("QuantizationType")
-        if not 1 <= bits <= 8 or kind is None:
-            raise _broken(file, name, f"{kind or 'no quantisation'} of {bits} bits")
-        decode = _quantised(message, shape, file, name, channel_axis)
-        linear = kind == "linearQuantization"
+        _expect(len(message.float16Value), 2 * count, "bytes", file, name)
+        precision, element = "fp16", ElementType.FP16
+        decode = _halves(message, shape)
+    elif message.rawValue and 1 <= quantization.numberOfBits <= 8:
+        bits = quantization.numberOfBits
+        _expect(len(message.rawValue), packed_size(count, bits), "bytes", file, name)
+        linear = quantization.WhichOneof("QuantizationType") == "linearQuantization"
         precision = f"linear {bits} bit" if linear else f"palettised {bits} bit"
-        element = ElementType.FP32
+        decode = _quantised(message, shape, file, name, channel_axis)
     else:
-        raise _broken(file, name, "int8RawValue" if message.int8RawValue else f"none of {count}")
+        raise _broken(
+            file,
+            name,
+            "int8RawValue" if message.int8RawValue else "no values",
+            "float32, float16, or 1 to 8 bits with scales or a table",
+        )
     example = np.empty(shape, np.bool_)
     arranged_shape = (arrange(example) if arrange else example).shape
     return Constant(
@@ -64,25 +72,12 @@ def weights(
     )
 
 
-def _floats(
-    message: Any, shape: tuple[int, ...], file: ModelFile, name: str
-) -> Callable[[], Array]:
-    def decode() -> Array:
-        values = np.array(message.floatValue, np.float32)
-        return _shaped(values, shape, file, name)
-
-    return decode
+def _floats(message: Any, shape: tuple[int, ...]) -> Callable[[], Array]:
+    return lambda: np.array(message.floatValue, np.float32).reshape(shape)
 
 
-def _halves(
-    message: Any, shape: tuple[int, ...], file: ModelFile, name: str
-) -> Callable[[], Array]:
-    def decode() -> Array:
-        if len(message.float16Value) % 2:
-            raise _broken(file, name, f"{len(message.float16Value)} bytes of float16")
-        return _shaped(np.frombuffer(message.float16Value, np.float16), shape, file, name)
-
-    return decode
+def _halves(message: Any, shape: tuple[int, ...]) -> Callable[[], Array]:
+    return lambda: np.frombuffer(message.float16Value, np.float16).reshape(shape)
 
 
 def _quantised(
@@ -91,13 +86,6 @@ def _quantised(
     def decode() -> Array:
         quantization = message.quantization
         bits, count = quantization.numberOfBits, math.prod(shape)
-        if len(message.rawValue) != packed_size(count, bits):
-            raise _broken(
-                file,
-                name,
-                f"{len(message.rawValue)} bytes",
-                f"{packed_size(count, bits)} for {count} values of {bits} bits",
-            )
         steps = unpack_msb_first(message.rawValue, bits, count).reshape(shape)
         if quantization.WhichOneof("QuantizationType") == "lookupTableQuantization":
             table = np.array(quantization.lookupTableQuantization.floatValue, np.float32)
@@ -126,15 +114,12 @@ def _per_channel(
     return parameters.reshape([-1 if at == axis else 1 for at in range(len(shape))])
 
 
-def _shaped(values: Array, shape: tuple[int, ...], file: ModelFile, name: str) -> Array:
-    if values.size != math.prod(shape):
-        raise _broken(file, name, f"{values.size} values", f"{math.prod(shape)} for {list(shape)}")
-    return values.reshape(shape)
+def _expect(got: int, expected: int, what: str, file: ModelFile, name: str) -> None:
+    if got != expected:
+        raise _broken(file, name, f"{got} {what}", f"{expected} {what}")
 
 
-def _broken(file: ModelFile, name: str, got: str, expected: str | None = None) -> ArtifactError:
+def _broken(file: ModelFile, name: str, got: str, expected: str) -> ArtifactError:
     return ArtifactError(
-        f"{file.path}: the weights {name!r} cannot be read",
-        got=got,
-        expected=expected or "float32, float16, or 1 to 8 bits with scales or a table",
+        f"{file.path}: the weights {name!r} cannot be read", got=got, expected=expected
     )

@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from edgeconv.runtimes.coreml_reference.element_types import Array, ElementType
-from edgeconv.runtimes.coreml_reference.numpy_operations.operations import OPERATIONS, operation
+from edgeconv.runtimes.coreml_reference.numpy_operations.operations import operation
 from edgeconv.runtimes.coreml_reference.registry import UnknownValue
 
-_UNARY = {
+_UNARY: dict[str, Any] = {
     "abs": np.abs,
     "acos": np.arccos,
     "asin": np.arcsin,
@@ -34,7 +37,7 @@ _UNARY = {
     "tanh": np.tanh,
 }
 
-_BINARY = {
+_BINARY: dict[str, Any] = {
     "add": np.add,
     "equal": np.equal,
     "floor_div": np.floor_divide,
@@ -56,14 +59,24 @@ _BINARY = {
 }
 
 
-def _register_ufuncs() -> None:
-    for name, unary in _UNARY.items():
-        OPERATIONS.functions[name] = lambda x, unary=unary: unary(x)
-    for name, binary in _BINARY.items():
-        OPERATIONS.functions[name] = lambda x, y, binary=binary: binary(x, y)
+def _unary(ufunc: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    def apply(x: Array) -> Array:
+        return ufunc(x)
+
+    return apply
 
 
-_register_ufuncs()
+def _binary(ufunc: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Array]:
+    def apply(x: Array, y: Array) -> Array:
+        return ufunc(x, y)
+
+    return apply
+
+
+for _name, _ufunc in _UNARY.items():
+    operation(_name)(_unary(_ufunc))
+for _name, _ufunc in _BINARY.items():
+    operation(_name)(_binary(_ufunc))
 
 
 @operation("erf")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from edgeconv.runtimes.coreml_reference.element_types import Array
-from edgeconv.runtimes.coreml_reference.numpy_operations.operations import OPERATIONS, operation
+from edgeconv.runtimes.coreml_reference.numpy_operations.operations import operation
 
 _Reduction = Callable[[Array, "tuple[int, ...] | None"], Array]
 
@@ -43,7 +43,7 @@ def _implementation(reduction: _Reduction) -> Callable[..., Array]:
 
 
 for _name, _reduction in _KEEPING_DIMENSIONS.items():
-    OPERATIONS.functions[_name] = _implementation(_reduction)
+    operation(_name)(_implementation(_reduction))
 
 
 @operation("reduce_argmax", ignoring=["output_dtype"])

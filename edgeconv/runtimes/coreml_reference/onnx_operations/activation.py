@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from edgeconv.runtimes.coreml_reference.onnx_graph import OnnxGraph, OnnxTensor
-from edgeconv.runtimes.coreml_reference.onnx_operations.operations import TRANSLATIONS, translation
+from edgeconv.runtimes.coreml_reference.onnx_operations.operations import translation
 from edgeconv.runtimes.coreml_reference.registry import UnknownValue
 
 _SINGLE_NODES = {
@@ -14,12 +16,12 @@ _SINGLE_NODES = {
 }
 
 
-def _register_single_nodes() -> None:
-    for name, kind in _SINGLE_NODES.items():
-        TRANSLATIONS.functions[name] = lambda graph, x, kind=kind: graph.node(kind, x)
+def _single_node(kind: str) -> Callable[..., OnnxTensor]:
+    return lambda graph, x: graph.node(kind, x)
 
 
-_register_single_nodes()
+for _name, _kind in _SINGLE_NODES.items():
+    translation(_name)(_single_node(_kind))
 
 
 def _along_channels(graph: OnnxGraph, parameter: OnnxTensor, x: OnnxTensor) -> OnnxTensor:

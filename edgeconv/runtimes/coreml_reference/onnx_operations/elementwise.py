@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from onnx import helper
 
 from edgeconv.runtimes.coreml_reference.element_types import ElementType
 from edgeconv.runtimes.coreml_reference.onnx_graph import OnnxGraph, OnnxTensor
-from edgeconv.runtimes.coreml_reference.onnx_operations.operations import TRANSLATIONS, translation
+from edgeconv.runtimes.coreml_reference.onnx_operations.operations import translation
 from edgeconv.runtimes.coreml_reference.registry import UnknownValue
 
 _UNARY = {
@@ -52,14 +54,18 @@ _BINARY = {
 }
 
 
-def _register_single_nodes() -> None:
-    for name, kind in _UNARY.items():
-        TRANSLATIONS.functions[name] = lambda graph, x, kind=kind: graph.node(kind, x)
-    for name, kind in _BINARY.items():
-        TRANSLATIONS.functions[name] = lambda graph, x, y, kind=kind: graph.node(kind, x, y)
+def _unary(kind: str) -> Callable[..., OnnxTensor]:
+    return lambda graph, x: graph.node(kind, x)
 
 
-_register_single_nodes()
+def _binary(kind: str) -> Callable[..., OnnxTensor]:
+    return lambda graph, x, y: graph.node(kind, x, y)
+
+
+for _name, _kind in _UNARY.items():
+    translation(_name)(_unary(_kind))
+for _name, _kind in _BINARY.items():
+    translation(_name)(_binary(_kind))
 
 
 def is_integer(*tensors: OnnxTensor) -> bool:

@@ -12,7 +12,7 @@ _AUTO_PAD = {"valid": "VALID", "same": "SAME_UPPER", "same_lower": "SAME_LOWER"}
 def padding_attributes(pad_type: str, pad: tuple[int, ...]) -> dict[str, Any]:
     """``auto_pad`` or ``pads``: MIL goes axis by axis, ONNX gives all starts, then all ends."""
     if pad_type == "custom":
-        return {"pads": [*pad[0::2], *pad[1::2]]}
+        return given(pads=(*pad[0::2], *pad[1::2]))
     if pad_type not in _AUTO_PAD:
         raise UnknownValue("pad_type", pad_type, *_AUTO_PAD, "custom")
     return {"auto_pad": _AUTO_PAD[pad_type]}

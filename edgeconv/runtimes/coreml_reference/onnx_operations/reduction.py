@@ -7,7 +7,7 @@ from collections.abc import Callable
 from onnx import TensorProto
 
 from edgeconv.runtimes.coreml_reference.onnx_graph import OnnxGraph, OnnxTensor
-from edgeconv.runtimes.coreml_reference.onnx_operations.operations import TRANSLATIONS, translation
+from edgeconv.runtimes.coreml_reference.onnx_operations.operations import translation
 
 _KINDS = {
     "reduce_l1_norm": "ReduceL1",
@@ -38,7 +38,7 @@ def _implementation(kind: str) -> Callable[..., OnnxTensor]:
 
 
 for _name, _kind in _KINDS.items():
-    TRANSLATIONS.functions[_name] = _implementation(_kind)
+    translation(_name)(_implementation(_kind))
 
 
 @translation("reduce_argmax", ignoring=["output_dtype"])
