@@ -20,7 +20,7 @@ from edgeconv.errors import UnknownName
 
 LABELS = ("Dots", "Rings", "Stripes")
 
-HARDEST = 0.9
+HARDEST = 0.8
 """The ambiguity of the hardest pictures of a dataset; the easiest have none."""
 
 _Floats = NDArray[np.float32]
