@@ -16,7 +16,8 @@ A message says what was got, what was expected and what to do next, and names th
     │   └── ImageTooLarge          more pixels than the cap
     ├── CalibrationError           the calibration set cannot serve
     ├── ConversionError            a converter refused, or made something else than asked for
-    ├── ArtifactError              an exported file that is broken or carries no contract
+    ├── ArtifactError              an exported file that is broken
+    │   └── NoContract             it is sound, but edgeconv did not make it
     ├── TrainingError              training cannot start or go on
     ├── DownloadError              a published checkpoint could not be fetched, or is another
     ├── FileError                  a folder or file that cannot be read or written
@@ -134,7 +135,11 @@ class ConversionError(EdgeconvError):
 
 
 class ArtifactError(EdgeconvError):
-    """An exported file is broken, or carries no contract."""
+    """An exported file is broken, or is not what it must be."""
+
+
+class NoContract(ArtifactError):
+    """An exported file is sound, but carries no contract: edgeconv did not make it."""
 
 
 class TrainingError(EdgeconvError):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.classifier import Classifier
+from edgeconv.folding import fold_batch_norms
 from edgeconv.spec import ModelSpec
 
 INPUT_NAME = "image"
@@ -68,9 +69,10 @@ def freeze(classifier: Classifier) -> FrozenGraph:
     )
 
     height, width = classifier.spec.input.size
+    model = fold_batch_norms(classifier.model)
 
     def image_to_scores(image: Any) -> Any:
-        scores = classifier.model(_normalise(image, classifier.spec), training=False)
+        scores = model(_normalise(image, classifier.spec), training=False)
         return tf.identity(scores, name=OUTPUT_NAME)
 
     signature = tf.TensorSpec((1, height, width, 3), tf.float32, name=INPUT_NAME)

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeconv.artifact import Artifact, find_artifacts, open_artifact
-from edgeconv.errors import EdgeconvError, UsageError
+from edgeconv.artifact import SUFFIXES, Artifact, find_artifacts, open_artifact
+from edgeconv.errors import EdgeconvError, NoContract, UsageError
 from edgeconv.files import write_atomically
+from edgeconv.foreign import open_artifacts
 from edgeconv.manifest import read_manifest
+from edgeconv.parity.candidate import Answers
 from edgeconv.parity.decoded import decode_set
 from edgeconv.parity.judge import judge_artifacts
-from edgeconv.parity.reference import reference_from_artifact, reference_from_classifier
+from edgeconv.parity.recording import read_recording
+from edgeconv.parity.recording import record as write_down
+from edgeconv.parity.reference import (
+    Reference,
+    reference_from_artifact,
+    reference_from_classifier,
+)
 from edgeconv.parity.reference_set import ReferenceSet, folder_set, generated_set
 from edgeconv.parity.results import ParityRun
 from edgeconv.parity.thumbnails import thumbnails
 from edgeconv.progress import Progress, Silent
+from edgeconv.spec import Preprocessing, known_models, load_spec
 
 if TYPE_CHECKING:
     from edgeconv.classifier import Classifier
@@ -27,42 +37,61 @@ def verify(
     *,
     against: str | Path | None = None,
     weights: str | Path | None = None,
+    spec: str | Path | None = None,
     images: str | Path | None = None,
     max_flip_rate: float | None = None,
+    record: str | Path | None = None,
+    recording: str | Path | None = None,
     progress: Progress | None = None,
 ) -> ParityRun:
     """Judge an artifact, or all artifacts of a folder.
 
     Args:
-        place: an artifact, or a folder that ``export`` wrote.
-        against: another artifact to hold them against, instead of the original.
+        place: an artifact, or a folder that ``export`` wrote. One that edgeconv did not make
+            needs ``against``.
+        against: what to hold them against, instead of the original: another exported file, a
+            checkpoint, or a known model.
         weights: the original's checkpoint; by default the one that the folder's manifest names,
             or the embedded one.
+        spec: a known model or a TOML; says what files without a contract do not: labels,
+            normalisation, resizing.
         images: a folder of pictures; by default the built-in set.
         max_flip_rate: 0..1, instead of the default of each precision.
+        record: where to write what the one artifact answered on this machine.
+        recording: a file that ``record`` wrote, judged in place of running the one artifact.
         progress: told what is being done.
 
     Raises:
-        UsageError: nothing to verify, several models at once, or no reference to be found.
-        ArtifactError: a file is broken, or carries no contract.
+        UsageError: nothing to verify, several models at once, no reference to be found, something
+            about a file that nobody says, or a recording of something else.
+        ArtifactError: a file is broken, or is no classifier of colour pictures.
     """
-    from edgeconv.frozen import freeze
-
     progress = progress or Silent()
-    artifacts = [open_artifact(path) for path in find_artifacts(Path(place))]
-    _must_be_one_model(artifacts)
-    pictures = pictures_from(images)
-    if against is not None:
-        other = open_artifact(Path(against))
-        decoded = decode_set(pictures, other.contract.input.preprocessing, progress)
-        reference = reference_from_artifact(other, decoded, progress)
-    else:
-        progress.step("loading the original")
-        original = _original(artifacts[0], Path(weights) if weights else None)
-        frozen = freeze(original)
-        decoded = decode_set(pictures, original.spec.input.preprocessing, progress)
-        reference = reference_from_classifier(original, frozen, decoded, progress)
-    return judge_artifacts(artifacts, reference, max_flip_rate=max_flip_rate, progress=progress)
+    paths = find_artifacts(Path(place))
+    if (record or recording) and len(paths) > 1:
+        raise UsageError(
+            f"a recording is of one artifact, and there are {len(paths)}",
+            got=", ".join(path.name for path in paths),
+            do="name one of them",
+        )
+    given = None if recording is None else read_recording(Path(recording))
+    sides = _open(paths, against, Path(weights) if weights else None, spec, progress)
+    _must_be_one_model(sides.artifacts)
+    reference = _reference(sides, pictures_from(images), progress)
+
+    def keep(artifact: Artifact, answers: Sequence[Answers]) -> None:
+        if record is not None:
+            content = write_down(artifact, answers, reference.pictures).model_dump_json(indent=1)
+            write_atomically(Path(record), content + "\n")
+
+    return judge_artifacts(
+        sides.artifacts,
+        reference,
+        max_flip_rate=max_flip_rate,
+        progress=progress,
+        recording=given,
+        answered=keep,
+    )
 
 
 def pictures_from(images: str | Path | None) -> ReferenceSet:
@@ -83,6 +112,84 @@ def write_report(run: ParityRun, pictures: ReferenceSet, path: Path) -> None:
     from edgeconv.parity.report import render
 
     write_atomically(path, render(run, thumbnails(run, pictures)))
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """What is judged, and what it is held against."""
+
+    artifacts: list[Artifact]
+    original: Artifact | Classifier
+
+
+def _open(
+    paths: Sequence[Path],
+    against: str | Path | None,
+    weights: Path | None,
+    spec: str | Path | None,
+    progress: Progress,
+) -> _Sides:
+    said = load_spec(spec) if spec else None
+    if against is None:
+        artifacts = [_with_contract(path) for path in paths]
+        progress.step("loading the original")
+        return _Sides(artifacts, _original(artifacts[0], weights))
+    if Path(against).suffix in SUFFIXES:
+        other, *artifacts = open_artifacts([Path(against), *paths], said)
+        return _Sides(artifacts, other)
+    progress.step(f"loading {against}")
+    classifier = _classifier(against, weights, spec)
+    return _Sides(open_artifacts(paths, said or classifier.spec), classifier)
+
+
+def _reference(sides: _Sides, pictures: ReferenceSet, progress: Progress) -> Reference:
+    """Run what the artifacts are held against."""
+    original = sides.original
+    described = original.contract if isinstance(original, Artifact) else original.spec
+    preprocessing = described.input.preprocessing
+    _must_be_of_one_size(sides.artifacts, preprocessing)
+    decoded = decode_set(pictures, preprocessing, progress)
+    if isinstance(original, Artifact):
+        return reference_from_artifact(original, decoded, progress)
+    from edgeconv.frozen import freeze
+
+    return reference_from_classifier(original, freeze(original), decoded, progress)
+
+
+def _classifier(against: str | Path, weights: Path | None, spec: str | Path | None) -> Classifier:
+    """A known model, a spec of the user's own, or a checkpoint, which a spec may explain."""
+    from edgeconv.classifier import load_classifier
+
+    is_a_model = str(against) in known_models() or Path(against).suffix == ".toml"
+    if is_a_model or spec is None:
+        return load_classifier(against, weights)
+    if weights is not None:
+        raise UsageError(
+            f"{against} is a checkpoint, and --weights names another",
+            got=str(weights),
+            do="give one of them",
+        )
+    return load_classifier(spec, against)
+
+
+def _with_contract(path: Path) -> Artifact:
+    try:
+        return open_artifact(path)
+    except NoContract as error:
+        raise UsageError(
+            f"{path} carries no contract, so nobody knows its original",
+            do="name what to hold it against: --against FILE or MODEL",
+        ) from error
+
+
+def _must_be_of_one_size(artifacts: Sequence[Artifact], preprocessing: Preprocessing) -> None:
+    for artifact in artifacts:
+        if artifact.contract.input.size != preprocessing.size:
+            raise UsageError(
+                f"{artifact.path.name} takes pictures of another size than its reference",
+                got=" x ".join(map(str, artifact.contract.input.size)),
+                expected=" x ".join(map(str, preprocessing.size)),
+            )
 
 
 def _must_be_one_model(artifacts: Sequence[Artifact]) -> None:

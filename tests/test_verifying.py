@@ -99,11 +99,11 @@ def test_not_run_here_is_never_a_pass(demo, few, tmp_path, monkeypatch):
     from edgeconv import runtimes
     from edgeconv.errors import CannotRunHere
 
-    def refuse(path, threads=1):
+    def refuse(path, threads=1, labels=None):
         raise CannotRunHere("not run here: Core ML runs on macOS only")
 
     run = export(demo, targets=["onnx"], precisions=["fp32"], verify=False, out=tmp_path)
-    monkeypatch.setattr("edgeconv.parity.judge.open_runtime", refuse)
+    monkeypatch.setattr("edgeconv.parity.trial.open_runtime", refuse)
     assert runtimes.open_runtime is not refuse
     found = verify(run.out, images=few)
     assert found.artifacts[0].verdict is Verdict.NOT_RUN

@@ -27,6 +27,8 @@ def print_run(run: ParityRun) -> None:
     for result in run.artifacts:
         for line in _remarks(result):
             console.print(f"  [yellow]{escape(result.path)}[/]: {escape(line)}", soft_wrap=True)
+        if result.note and result.gates:
+            console.print(f"  [dim]{escape(result.path)}: {escape(result.note)}[/]", soft_wrap=True)
 
 
 def run_as_json(run: ParityRun) -> dict[str, Any]:

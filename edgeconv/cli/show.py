@@ -18,20 +18,32 @@ def show(
     model: Annotated[str, typer.Argument(help="A known model, a spec (.toml), or an artifact.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Show a model's spec, or the contract read back from inside an exported file."""
-    from edgeconv.artifact import SUFFIXES, open_artifact
+    """Show a model's spec, or what is inside an exported file: contract, operations, traps."""
+    from edgeconv.artifact import SUFFIXES
+    from edgeconv.showing import describe
     from edgeconv.spec import load_spec
 
     path = Path(model)
     if path.suffix in SUFFIXES:
-        document = open_artifact(path).contract.as_dict()
+        document = describe(path)
     else:
         document = load_spec(model).model_dump(mode="json", exclude_none=True)
     if as_json:
         print_json(document)
         return
     warn_of(document.get("notice"))
+    findings = document.pop("lint", [])
     _print_tree(document)
+    _print_lint(findings)
+
+
+def _print_lint(findings: list[dict[str, Any]]) -> None:
+    from rich.markup import escape
+
+    for finding in findings:
+        stdout().print(f"\n[bold yellow]{escape(finding['what'])}[/]", soft_wrap=True)
+        for key in ("why", "do"):
+            stdout().print(f"  {key:<4} {escape(finding[key])}", soft_wrap=True)
 
 
 def _print_tree(document: dict[str, Any]) -> None:

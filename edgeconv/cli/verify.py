@@ -20,16 +20,26 @@ def register(app: typer.Typer) -> None:
 def verify(
     artifact: Annotated[Path, typer.Argument(help="An exported file, or a folder of them.")],
     against: Annotated[
-        Path | None, typer.Option(help="Another artifact to compare with, not the original.")
+        str | None,
+        typer.Option(help="Compare with this exported file, checkpoint or model."),
     ] = None,
     weights: Annotated[
         Path | None, typer.Option(help="The original checkpoint. Default: as the manifest says.")
+    ] = None,
+    spec: Annotated[
+        str | None, typer.Option(help="A TOML that says what files without a contract do not.")
     ] = None,
     images: Annotated[
         Path | None, typer.Option(help="Folder of pictures. Default: the built-in set.")
     ] = None,
     max_flip_rate: Annotated[
         float | None, typer.Option(help="Changed decisions to allow, 0..1, at 95 % confidence.")
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Write down what the file answered on this machine.")
+    ] = None,
+    recording: Annotated[
+        Path | None, typer.Option(help="Judge what --record wrote, instead of running the file.")
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
@@ -42,8 +52,11 @@ def verify(
             artifact,
             against=against,
             weights=weights,
+            spec=spec,
             images=images,
             max_flip_rate=max_flip_rate,
+            record=record,
+            recording=recording,
             progress=shown,
         )
     if html:

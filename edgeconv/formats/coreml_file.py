@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from pathlib import Path
 from typing import Any
 
 from edgeconv.contract import METADATA_KEY, Contract
-from edgeconv.errors import ArtifactError
+from edgeconv.errors import ArtifactError, NoContract
+
+logging.getLogger("coremltools").setLevel(logging.ERROR)  # it misses its macOS half, aloud
 
 PACKAGED_MODEL = "Data/com.apple.CoreML/model.mlmodel"
 
@@ -34,11 +37,12 @@ def read_contract(path: Path) -> Contract:
     """The contract inside a Core ML file.
 
     Raises:
-        ArtifactError: it is no Core ML file, or carries none.
+        ArtifactError: it is no Core ML file.
+        NoContract: it carries none.
     """
     metadata = load_proto(path).description.metadata.userDefined
     if METADATA_KEY not in metadata:
-        raise ArtifactError(
+        raise NoContract(
             f"{path} carries no edgeconv contract",
             expected=f"{METADATA_KEY!r} in the user-defined metadata",
             do="export the model with edgeconv",

@@ -29,12 +29,13 @@ def read_precision(path: Path, asked: str) -> Precision:
         asked: the precision that was asked for, kept beside what was found.
     """
     proto = load_proto(path)
-    if proto.WhichOneof("Type") == "mlProgram":
+    kind = proto.WhichOneof("Type")
+    if kind == "mlProgram":
         operations = list(_operations(proto.mlProgram))
         weights = _program_weights(operations)
         activations = _program_activations(operations)
     else:
-        weights = _network_weights(proto.neuralNetworkClassifier)
+        weights = _network_weights(getattr(proto, kind))
         # A neural network names no activation types; Core ML computes it in float.
         activations = Counter({"float32": 1})
     total = sum(weights.values()) or 1

@@ -95,7 +95,7 @@ def read_precision(model: bytes, *, asked: str) -> Precision:
     unpacked = unpack(model)
     weights = Counter[str]()
     for tensor in _weights(unpacked):
-        weights[_dtype(tensor)] += _values(tensor)
+        weights[dtype_of(tensor)] += _values(tensor)
     results = [_results(graph, operator) for graph, operator in _computing(unpacked)]
     if not weights or not results:
         raise ArtifactError(
@@ -104,8 +104,8 @@ def read_precision(model: bytes, *, asked: str) -> Precision:
         )
     activations = Counter[str]()
     for tensor in (tensor for tensors in results for tensor in tensors):
-        activations[_dtype(tensor)] += _values(tensor)
-    in_float = sum(any(_dtype(tensor) in FLOATS for tensor in tensors) for tensors in results)
+        activations[dtype_of(tensor)] += _values(tensor)
+    in_float = sum(any(dtype_of(tensor) in FLOATS for tensor in tensors) for tensors in results)
     return Precision(
         asked=asked,
         weight_type=_dominant(weights),
@@ -123,12 +123,13 @@ def io_quantisation(model: bytes) -> IoQuantisation:
     """
     graph = unpack(model).subgraphs[0]
     return IoQuantisation(
-        input=_quantisation(graph.tensors[graph.inputs[0]]),
-        output=_quantisation(graph.tensors[graph.outputs[0]]),
+        input=quantisation_of(graph.tensors[graph.inputs[0]]),
+        output=quantisation_of(graph.tensors[graph.outputs[0]]),
     )
 
 
-def _quantisation(tensor: TensorT) -> Quantisation | None:
+def quantisation_of(tensor: TensorT) -> Quantisation | None:
+    """How a tensor is quantised; None where it is float."""
     if not _is_quantised(tensor):
         return None
     return Quantisation(float(tensor.quantization.scale[0]), int(tensor.quantization.zeroPoint[0]))
@@ -136,7 +137,7 @@ def _quantisation(tensor: TensorT) -> Quantisation | None:
 
 def _is_quantised(tensor: TensorT) -> bool:
     return (
-        _dtype(tensor) not in FLOATS
+        dtype_of(tensor) not in FLOATS
         and tensor.quantization is not None
         and tensor.quantization.scale is not None
     )
@@ -150,7 +151,7 @@ def _weights(model: ModelT) -> Iterator[TensorT]:
             if (
                 model.buffers[tensor.buffer].data is not None
                 and tensor.buffer not in seen
-                and (_dtype(tensor) in FLOATS or _is_quantised(tensor))
+                and (dtype_of(tensor) in FLOATS or _is_quantised(tensor))
                 and _values(tensor) > LARGEST_TRIVIAL_CONSTANT
             ):
                 seen.add(tensor.buffer)
@@ -179,7 +180,8 @@ def _dominant(counts: Counter[str]) -> str:
     return min(counts, key=lambda kind: (-counts[kind], kind))
 
 
-def _dtype(tensor: TensorT) -> str:
+def dtype_of(tensor: TensorT) -> str:
+    """The element type of a tensor, as numpy names it."""
     return _type_names()[tensor.type]
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeconv.contract import Contract
-from edgeconv.errors import ArtifactError, ConversionError, FileError
+from edgeconv.errors import ArtifactError, ConversionError, FileError, NoContract
 from edgeconv.formats.tflite_flatbuffer import is_tflite, pack, rename_tensors, unpack
 from edgeconv.formats.tflite_metadata_schema import write_model_metadata
 
@@ -37,7 +37,6 @@ _UNIX = 3
 
 _BROKEN_ZIP = (
     zipfile.BadZipFile,
-    KeyError,  # no such member
     zlib.error,
     EOFError,
     NotImplementedError,  # a compression unknown here
@@ -81,8 +80,9 @@ def read_contract(path: Path) -> Contract:
     """The contract inside a TFLite file.
 
     Raises:
-        ArtifactError: this is no TFLite file, it carries no contract, its associated files are
-            broken or absurd, or its ``labels.txt`` disagrees with the contract.
+        ArtifactError: this is no TFLite file, its associated files are broken or absurd, or its
+            ``labels.txt`` disagrees with the contract.
+        NoContract: it carries none.
         FileError: the file cannot be read.
     """
     contract = Contract.from_json(_read_member(path, CONTRACT_FILE), where=str(path))
@@ -101,8 +101,8 @@ def read_labels(path: Path) -> tuple[str, ...]:
     """The labels inside a TFLite file, in order: what MediaPipe answers with.
 
     Raises:
-        ArtifactError: this is no TFLite file, it carries no labels, or its associated files are
-            broken or absurd.
+        ArtifactError: this is no TFLite file, or its associated files are broken or absurd.
+        NoContract: it carries no labels.
         FileError: the file cannot be read.
     """
     try:
@@ -145,18 +145,30 @@ def _read_member(path: Path, name: str) -> bytes:
         with path.open("rb") as stream:
             if not is_tflite(stream.read(8)):
                 raise ArtifactError(f"{path} is not a TFLite file")
+            if not zipfile.is_zipfile(stream):
+                raise _absent(path, name)
             with zipfile.ZipFile(stream) as archive:
                 _refuse_absurd(path, archive.infolist())
+                if name not in archive.namelist():
+                    raise _absent(path, name)
                 return archive.read(name)
     except _BROKEN_ZIP as error:
         raise ArtifactError(
             f"{path} carries no {name} that can be read",
             got=str(error),
             expected="a TFLite file exported by edgeconv",
-            do="export the model with edgeconv",
+            do="export the model again",
         ) from error
     except OSError as error:
         raise FileError(f"cannot read {path}", got=error.strerror or str(error)) from error
+
+
+def _absent(path: Path, name: str) -> NoContract:
+    return NoContract(
+        f"{path} carries no {name}",
+        expected="a TFLite file exported by edgeconv",
+        do="export the model with edgeconv",
+    )
 
 
 def _refuse_absurd(path: Path, members: list[zipfile.ZipInfo]) -> None:

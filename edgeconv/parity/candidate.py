@@ -8,49 +8,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.contract import Contract
+from edgeconv.artifact import Artifact
 from edgeconv.images import load_pixels
 from edgeconv.parity.decoded import DecodedSet
 from edgeconv.parity.results import Gate
 from edgeconv.parity.statistics import Scores
 from edgeconv.progress import Progress
-from edgeconv.runtimes import Runtime, as_contracted, as_declared
+from edgeconv.runtimes import Runtime, Signature, as_contracted, as_declared
+
+GATES: tuple[Gate, ...] = ("tensor", "pixels", "file")
 
 
-def run_candidate(
-    runtime: Runtime, contract: Contract, pictures: DecodedSet, progress: Progress
-) -> Mapping[Gate, Scores]:
-    """(N, labels) scores a gate, columns in the order of ``runtime.labels``.
+@dataclass(frozen=True)
+class Answers:
+    """What one runtime answered: (N, labels) scores a gate, columns in the order of ``labels``."""
 
-    Where two gates feed the very same tensor, it is run once.
-    """
-    preprocessing = contract.input.preprocessing
+    runtime: str
+    signature: Signature
+    labels: tuple[str, ...]
+    scores: Mapping[Gate, Scores]
+
+
+Fed = list[tuple[tuple[Gate, ...], NDArray[np.generic]]]
+"""The tensors made of one picture, each with the gates that feed it."""
+
+
+def feed(
+    artifact: Artifact, signature: Signature, pictures: DecodedSet
+) -> Iterator[tuple[str, Fed]]:
+    """Each picture's name, and what is made of it; gates that feed the very same share it."""
+    preprocessing = artifact.contract.input.preprocessing
     decoded_alike = preprocessing == pictures.preprocessing
     contents = {picture.name: picture for picture in pictures.source.pictures}
-    rows: dict[Gate, list[NDArray[np.float32]]] = {"tensor": [], "pixels": [], "file": []}
     for name, pixels in zip(pictures.names, pictures.pixels, strict=True):
         from_file = (
             pixels if decoded_alike else load_pixels(contents[name].read(), preprocessing, name)
         )
-        declared = as_declared(pixels, runtime.signature)
-        contracted = as_contracted(pixels, contract.input)
-        rows["tensor"].append(runtime.run(declared))
-        rows["pixels"].append(
-            rows["tensor"][-1] if _same(declared, contracted) else runtime.run(contracted)
-        )
-        rows["file"].append(
-            rows["pixels"][-1]
-            if np.array_equal(pixels, from_file)
-            else runtime.run(as_contracted(from_file, contract.input))
-        )
+        tensors: dict[Gate, NDArray[np.generic]] = {
+            "tensor": as_declared(artifact.prepared(pixels), signature),
+            "pixels": as_contracted(artifact.prepared(pixels), artifact.contract.input),
+            "file": as_contracted(artifact.prepared(from_file), artifact.contract.input),
+        }
+        yield name, _grouped(tensors)
+
+
+def run_candidate(
+    runtime: Runtime, artifact: Artifact, pictures: DecodedSet, progress: Progress
+) -> Answers:
+    """Run every tensor once, whichever gates feed it."""
+    rows: dict[Gate, list[NDArray[np.float32]]] = {gate: [] for gate in GATES}
+    for _, fed in feed(artifact, runtime.signature, pictures):
+        for gates, tensor in fed:
+            scores = runtime.run(tensor)
+            for gate in gates:
+                rows[gate].append(scores)
         progress.advance()
-    return {gate: np.stack(scores) for gate, scores in rows.items()}
+    return Answers(
+        runtime=runtime.description,
+        signature=runtime.signature,
+        labels=runtime.labels,
+        scores={gate: np.stack(scores) for gate, scores in rows.items()},
+    )
 
 
-def _same(a: NDArray[np.generic], b: NDArray[np.generic]) -> bool:
-    return a.dtype == b.dtype and np.array_equal(a, b)
+def _grouped(tensors: Mapping[Gate, NDArray[np.generic]]) -> Fed:
+    fed: Fed = []
+    for gate, tensor in tensors.items():
+        for index, (gates, other) in enumerate(fed):
+            if tensor.dtype == other.dtype and np.array_equal(tensor, other):
+                fed[index] = ((*gates, gate), other)
+                break
+        else:
+            fed.append(((gate,), tensor))
+    return fed

@@ -39,6 +39,11 @@ LEAST_RANGE = 0.1
 
 WORST_SHOWN = 8
 
+ADD_SOFTMAX = (
+    "export it with softmax as its last operation, or, where its scores are independent of each "
+    "other, with sigmoid and kind under [output] of --spec"
+)
+
 
 @dataclass(frozen=True)
 class Judge:
@@ -130,6 +135,8 @@ class Judge:
             off = float(np.abs(sums - 1).max())
             if not off <= allowed:
                 findings.append(f"scores do not sum to one: off by up to {off:.3g}")
+            if _look_like_logits(candidate):
+                findings.append(f"the file gives logits, not scores: {ADD_SOFTMAX}")
         if len(candidate) > 1 and float(np.ptp(candidate, axis=0).max()) < 1e-6:
             findings.append("scores are the same for every picture")
         return findings
@@ -137,6 +144,8 @@ class Judge:
     def _doubts(self, reference: Scores) -> list[str]:
         """Why a pass would mean nothing."""
         doubts = []
+        if self.contract.output.kind == "softmax" and _look_like_logits(reference):
+            doubts.append(f"the reference gives logits, not scores: {ADD_SOFTMAX}")
         spread = float(np.ptp(reference, axis=0).max()) if len(reference) else 0.0
         if spread < LEAST_RANGE:
             doubts.append(f"the reference's scores vary by {spread:.2g} only: any file would pass")
@@ -169,6 +178,11 @@ class Judge:
 
     def _by_label(self, scores: NDArray[np.float32]) -> dict[str, float]:
         return dict(zip(self.labels, scores.tolist(), strict=True))
+
+
+def _look_like_logits(scores: Scores) -> bool:
+    """Whether these are what a softmax is still to be taken of, rather than wrong scores."""
+    return bool(np.isfinite(scores).all() and (scores.min() < -1e-3 or scores.max() > 1 + 1e-3))
 
 
 def align(scores: Scores, labels: tuple[str, ...], wanted: tuple[str, ...]) -> Scores:

@@ -3,51 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 
 from edgeconv.artifact import Artifact
-from edgeconv.contract import Precision
-from edgeconv.errors import CannotRunHere
 from edgeconv.files import sha256_of, size_of
-from edgeconv.parity.candidate import run_candidate
+from edgeconv.parity.candidate import GATES, Answers
 from edgeconv.parity.gates import MAX_FLIP_RATE, Judge, align
 from edgeconv.parity.honesty import misnamed, not_worthwhile
 from edgeconv.parity.latency import measure
+from edgeconv.parity.recording import Recording
 from edgeconv.parity.reference import Reference
 from edgeconv.parity.results import (
     ArtifactResult,
     Gate,
     GateResult,
-    Latency,
     ParityRun,
     Pictures,
     Verdict,
     overall,
 )
 from edgeconv.parity.statistics import Scores
+from edgeconv.parity.trial import Trial, open_trial, recorded_trial
 from edgeconv.progress import Progress
-from edgeconv.runtimes import Runtime, open_runtime
 from edgeconv.versions import library_versions
 
-GATES: tuple[Gate, ...] = ("tensor", "pixels", "file")
-
-
-@dataclass
-class _Trial:
-    """One artifact under judgement, and what is found on the way."""
-
-    artifact: Artifact
-    runtime: Runtime | None
-    not_run_because: str | None = None
-    gates: dict[Gate, GateResult] = field(default_factory=dict)
-    scores: Scores | None = None
-    latency: Latency | None = None
-
-    @property
-    def precision(self) -> Precision:
-        return self.artifact.contract.precision
+_GRAVITY = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
 
 
 def judge_artifacts(
@@ -56,6 +37,8 @@ def judge_artifacts(
     *,
     max_flip_rate: float | None,
     progress: Progress,
+    recording: Recording | None = None,
+    answered: Callable[[Artifact, Sequence[Answers]], None] | None = None,
 ) -> ParityRun:
     """Run every artifact that this machine can run through the three gates.
 
@@ -64,25 +47,37 @@ def judge_artifacts(
         reference: scores of the original, and the pictures they are for.
         max_flip_rate: 0..1, instead of the default of each precision.
         progress: told what is being done.
+        recording: of the one artifact there is; judged in place of running it.
+        answered: told what each artifact answered.
+
+    Raises:
+        UsageError: the recording is of another file, or of other pictures.
     """
-    trials = [_open(artifact) for artifact in artifacts]
-    running = [trial for trial in trials if trial.runtime is not None]
     pictures = reference.pictures
+    trials = [
+        recorded_trial(artifact, recording, pictures) if recording else open_trial(artifact)
+        for artifact in artifacts
+    ]
+    to_judge = [trial for trial in trials if trial.ran]
     progress.step(
-        f"running {len(running)} artifacts on {len(pictures.names)} pictures",
-        len(running) * len(pictures.names),
+        f"running {len(to_judge)} artifacts on {len(pictures.names)} pictures",
+        sum(trial.runs for trial in to_judge) * len(pictures.names),
     )
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(lambda trial: _run_gates(trial, reference, max_flip_rate, progress), running))
+        list(pool.map(lambda trial: trial.run(pictures, progress), to_judge))
+    for trial in to_judge:
+        if answered:
+            answered(trial.artifact, trial.answers)
+        _run_gates(trial, reference, max_flip_rate)
     progress.step("timing the artifacts")
-    _time([trial for trial in running if trial.runtime and trial.runtime.is_the_device_runtime])
+    _time([trial for trial in to_judge if any(r.is_the_device_runtime for r in trial.runtimes)])
 
     fp32_sizes = {
-        trial.artifact.form.target: size_of(trial.artifact.path)
+        trial.artifact.target: size_of(trial.artifact.path)
         for trial in trials
         if trial.precision.asked == "fp32"
     }
-    results = [_result(t, fp32_sizes.get(t.artifact.form.target)) for t in trials]
+    results = [_result(t, fp32_sizes.get(t.artifact.target)) for t in trials]
     verdict = overall(result.verdict for result in results)
     contract = artifacts[0].contract
     return ParityRun(
@@ -136,17 +131,8 @@ def _changes(ran: Sequence[ArtifactResult]) -> str:
     return f"decisions changed in {len(flips)} of them, most in {worst} ({most})"
 
 
-def _open(artifact: Artifact) -> _Trial:
-    try:
-        return _Trial(artifact, open_runtime(artifact.path))
-    except CannotRunHere as reason:
-        return _Trial(artifact, None, reason.message)
-
-
-def _run_gates(
-    trial: _Trial, reference: Reference, max_flip_rate: float | None, progress: Progress
-) -> None:
-    assert trial.runtime is not None
+def _run_gates(trial: Trial, reference: Reference, max_flip_rate: float | None) -> None:
+    """Judge every runtime's answers; the gravest result of each gate stands for the artifact."""
     contract = trial.artifact.contract
     judge = Judge(
         contract,
@@ -155,47 +141,72 @@ def _run_gates(
         reference.noise,
         MAX_FLIP_RATE[contract.precision.asked] if max_flip_rate is None else max_flip_rate,
     )
-    by_gate = run_candidate(trial.runtime, contract, reference.pictures, progress)
-    for gate in GATES:
-        scores = align(by_gate[gate], trial.runtime.labels, reference.labels)
-        trial.gates[gate] = judge.judge(reference.scores[gate], scores)
-        trial.scores = scores
+    judged: dict[Gate, list[tuple[GateResult, Scores]]] = {}
+    for gate in _applicable(trial, reference):
+        for answers in trial.answers:
+            scores = align(answers.scores[gate], answers.labels, reference.labels)
+            result = judge.judge(reference.scores[gate], scores)
+            if len(trial.answers) > 1:
+                findings = tuple(f"{answers.runtime}: {finding}" for finding in result.findings)
+                result = result.model_copy(update={"findings": findings})
+            judged.setdefault(gate, []).append((result, scores))
+    for gate, found in judged.items():
+        trial.gates[gate], trial.scores = max(found, key=lambda one: _gravity(one[0]))
 
 
-def _time(running: Sequence[_Trial]) -> None:
+def _applicable(trial: Trial, reference: Reference) -> tuple[Gate, ...]:
+    """The gates that can be judged; the trial notes why one cannot, or what it does not tell."""
+    theirs, ours = trial.artifact.normalisation, reference.normalisation
+    if theirs != ours:
+        trial.notes.append(
+            "no tensor gate: the file takes "
+            + ("pixels 0..255" if theirs is None else "pixels normalised as the spec says")
+            + ", and the reference another tensor"
+        )
+        return tuple(gate for gate in GATES if gate != "tensor")
+    if theirs is not None:
+        trial.notes.append("normalisation is the spec's for both files, and taken on trust")
+    return GATES
+
+
+def _gravity(result: GateResult) -> tuple[int, float]:
+    return _GRAVITY.index(result.verdict), result.differences.max_abs
+
+
+def _time(running: Sequence[Trial]) -> None:
     by_name = {trial.artifact.path.name: trial for trial in running}
     fp32 = {
-        trial.artifact.form.target: name
+        trial.artifact.target: name
         for name, trial in by_name.items()
         if trial.precision.asked == "fp32"
     }
     latencies = measure(
-        {name: trial.runtime for name, trial in by_name.items() if trial.runtime},
+        {name: trial.runtimes[0] for name, trial in by_name.items()},
         {
-            name: fp32[trial.artifact.form.target]
+            name: fp32[trial.artifact.target]
             for name, trial in by_name.items()
-            if trial.artifact.form.target in fp32
+            if trial.artifact.target in fp32
         },
     )
     for name, latency in latencies.items():
         by_name[name].latency = latency
 
 
-def _result(trial: _Trial, fp32_size: int | None) -> ArtifactResult:
+def _result(trial: Trial, fp32_size: int | None) -> ArtifactResult:
     path = trial.artifact.path
-    lie = misnamed(trial.precision)
+    lie = misnamed(trial.precision) if trial.artifact.assumed is None else None
     verdicts = [Verdict.FAIL] if lie else [gate.verdict for gate in trial.gates.values()]
     size = size_of(path)
     return ArtifactResult(
         path=path.name,
-        target=trial.artifact.form.target,
+        target=trial.artifact.target,
         precision=trial.precision.asked,
         found=trial.precision,
         bytes=size,
         sha256=sha256_of(path),
-        runtime=trial.runtime.description if trial.runtime else None,
+        runtime=trial.runtime,
         verdict=overall(verdicts) if verdicts else Verdict.NOT_RUN,
-        note=trial.not_run_because or _stand_in(trial.runtime),
+        note="; ".join(trial.notes) or None,
         gates=trial.gates,
         warnings=tuple(
             ([lie] if lie else []) + not_worthwhile(trial.precision, size, fp32_size, trial.latency)
@@ -203,10 +214,6 @@ def _result(trial: _Trial, fp32_size: int | None) -> ArtifactResult:
         latency=trial.latency,
         scores=() if trial.scores is None else _rows(trial.scores),
     )
-
-
-def _stand_in(runtime: Runtime | None) -> str | None:
-    return runtime.description if runtime and not runtime.is_the_device_runtime else None
 
 
 def _rows(scores: Scores) -> tuple[tuple[float, ...], ...]:

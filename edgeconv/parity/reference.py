@@ -16,6 +16,7 @@ from edgeconv.parity.results import Gate, NoiseFloor
 from edgeconv.parity.statistics import Scores
 from edgeconv.progress import Progress
 from edgeconv.runtimes import open_runtime
+from edgeconv.spec import Input
 
 if TYPE_CHECKING:
     from edgeconv.classifier import Classifier
@@ -30,6 +31,7 @@ class Reference:
 
     For the tensor gate they are those of the frozen graph: was it converted rightly? For the pixel
     and file gates they are those of the classifier itself, on pixels normalised outside any graph.
+    ``normalisation`` is what the tensor of the tensor gate has behind it; None where it is pixels.
     """
 
     description: str
@@ -37,6 +39,7 @@ class Reference:
     pictures: DecodedSet
     scores: Mapping[Gate, Scores]
     noise: NoiseFloor | None
+    normalisation: Input | None = None
 
 
 def reference_from_classifier(
@@ -68,14 +71,15 @@ def reference_from_artifact(
     Raises:
         CannotRunHere: no runtime on this machine runs it.
     """
-    runtime = open_runtime(artifact.path)
+    runtime = open_runtime(artifact.path, labels=artifact.labels_from_elsewhere)
     progress.step(f"running {artifact.path.name}", len(pictures.names))
     return Reference(
         description=f"{artifact.path.name} in {runtime.description}",
         labels=runtime.labels,
         pictures=pictures,
-        scores=run_candidate(runtime, artifact.contract, pictures, progress),
+        scores=run_candidate(runtime, artifact, pictures, progress).scores,
         noise=None,
+        normalisation=artifact.normalisation,
     )
 
 

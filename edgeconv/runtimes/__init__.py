@@ -50,6 +50,8 @@ class Runtime(Protocol):
         """One input tensor, shaped and typed as :attr:`signature` says, to (labels,) scores."""
 
 
+Opener = Callable[[Path, int, "tuple[str, ...] | None"], Runtime]
+
 _OPENERS = {
     ".tflite": "edgeconv.runtimes.litert",
     ".onnx": "edgeconv.runtimes.onnxruntime",
@@ -58,8 +60,13 @@ _OPENERS = {
 }
 
 
-def open_runtime(path: Path, threads: int = 1) -> Runtime:
+def open_runtime(path: Path, threads: int = 1, labels: tuple[str, ...] | None = None) -> Runtime:
     """Load an artifact into the runtime for its kind of file.
+
+    Args:
+        path: an exported file.
+        threads: that one inference may use.
+        labels: of the scores, in order, for a file that names none itself.
 
     Raises:
         UnknownName: no runtime reads such a file.
@@ -68,16 +75,16 @@ def open_runtime(path: Path, threads: int = 1) -> Runtime:
     """
     if path.suffix not in _OPENERS:
         raise UnknownName("kind of artifact", path.suffix or path.name, _OPENERS)
-    opener: Callable[[Path, int], Runtime] = import_module(_OPENERS[path.suffix]).open_file
-    return opener(path, threads)
+    opener: Opener = import_module(_OPENERS[path.suffix]).open_file
+    return opener(path, threads, labels)
 
 
-def as_declared(pixels: NDArray[np.uint8], signature: Signature) -> NDArray[np.generic]:
+def as_declared(pixels: NDArray[np.generic], signature: Signature) -> NDArray[np.generic]:
     """(H, W, 3) RGB pixels as the tensor the file itself declares."""
     return _laid_out(pixels, signature.layout).astype(signature.dtype)
 
 
-def as_contracted(pixels: NDArray[np.uint8], contract: InputTensor) -> NDArray[np.generic]:
+def as_contracted(pixels: NDArray[np.generic], contract: InputTensor) -> NDArray[np.generic]:
     """(H, W, 3) RGB pixels as the tensor the contract tells programs to make."""
     ordered = pixels[..., ::-1] if contract.colour == "BGR" else pixels
     if contract.range == (0.0, 255.0):

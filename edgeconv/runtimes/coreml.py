@@ -5,94 +5,107 @@ from __future__ import annotations
 import platform
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from edgeconv.errors import ArtifactError
-from edgeconv.formats.coreml_file import load_proto
-from edgeconv.runtimes import Runtime, Signature
+from edgeconv.runtimes import Runtime
+from edgeconv.runtimes.coreml_classifier import ClassifierInterface, classifier_interface
+
+SUFFIXES = (".mlmodel", ".mlpackage")
+
+ComputeUnits = Literal["CPU_ONLY", "ALL"]
+
+_UNITS_IN_WORDS: dict[ComputeUnits, str] = {
+    "CPU_ONLY": "CPU only",
+    "ALL": "CPU, GPU and Neural Engine",
+}
 
 
 class CoreML:
-    """A Core ML classifier on the CPU of a Mac; its labels are those of its answers."""
+    """A Core ML file on a Mac; a classifier's labels are those of its answers."""
 
     is_the_device_runtime = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self,
+        path: Path,
+        labels: tuple[str, ...] | None = None,
+        units: ComputeUnits = "CPU_ONLY",
+    ) -> None:
         import coremltools as ct
 
         try:
-            self._model: Any = ct.models.MLModel(str(path), compute_units=ct.ComputeUnit.CPU_ONLY)
+            self._model: Any = ct.models.MLModel(
+                str(path), compute_units=getattr(ct.ComputeUnit, units)
+            )
         except Exception as error:  # Core ML's own errors arrive as RuntimeError or NSError text
             raise ArtifactError(f"{path} does not load into Core ML", got=str(error)) from error
-        description = load_proto(path).description
-        (self._image,) = description.input
-        self._scores = description.predictedProbabilitiesName
-        self.description = f"Core ML, macOS {platform.mac_ver()[0]}, CPU"
-        size = self._image.type.imageType
-        self.signature = Signature((1, size.height, size.width, 3), "uint8", "NHWC")
-        self.labels = tuple(sorted(self._answer(np.zeros(self.signature.shape, np.uint8))))
+        self._interface = _described_interface(path)
+        self.signature = self._interface.signature
+        self.description = f"Core ML, macOS {platform.mac_ver()[0]}, {_UNITS_IN_WORDS[units]}"
+        self.labels = labels or self._answered_labels()
 
     def run(self, tensor: NDArray[np.generic]) -> NDArray[np.float32]:
-        """One (1, H, W, 3) uint8 tensor to (labels,) scores."""
-        by_label = self._answer(tensor)
-        return np.array([by_label[label] for label in self.labels], np.float32)
+        """One tensor, as :attr:`signature` says, to (labels,) scores."""
+        return self._interface.scores(self._answer(tensor), self.labels)
 
-    def _answer(self, tensor: NDArray[np.generic]) -> dict[str, float]:
-        picture = Image.fromarray(tensor[0].astype(np.uint8))
-        answer: dict[str, float] = self._model.predict({self._image.name: picture})[self._scores]
-        return answer
+    def _answer(self, tensor: NDArray[np.generic]) -> Any:
+        from PIL import Image
+
+        array: Any = self._interface.array(tensor)
+        given = Image.fromarray(array) if array.dtype == np.uint8 else array
+        return self._model.predict({self._interface.input.name: given})
+
+    def _answered_labels(self) -> tuple[str, ...]:
+        blank = np.zeros(self.signature.shape, self.signature.dtype)
+        return tuple(sorted(map(str, self._answer(blank)[self._interface.output.name])))
 
 
 class ReferenceExecutor:
-    """A Core ML classifier run by edgeconv's own executor, in float32 on the weights as stored.
+    """A Core ML file run by edgeconv's own executor, in float32 on the weights as stored.
 
     It verifies the semantics of the file. It is not Core ML: it says nothing of a compute unit,
     nor of speed.
     """
 
     is_the_device_runtime = False
-    description = "file semantics verified by the reference executor"
+    description = "the reference executor"
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, path: Path, threads: int = 1, labels: tuple[str, ...] | None = None) -> None:
         from edgeconv.runtimes import coreml_reference
 
         self._model = coreml_reference.load(path, threads=threads)
-        image, scores = _classifier_features(self._model)
-        self._image, self._scores = image.name, scores.name
-        self.labels = self._model.labels or ()
-        self.signature = Signature((1, image.height, image.width, 3), "uint8", "NHWC")
+        self._interface = classifier_interface(path, self._model.inputs, self._model.outputs)
+        self.signature = self._interface.signature
+        self.labels = labels or self._model.labels or ()
 
     def run(self, tensor: NDArray[np.generic]) -> NDArray[np.float32]:
-        """One (1, H, W, 3) uint8 tensor to (labels,) scores."""
-        by_label = self._model.predict({self._image: tensor[0]})[self._scores]
-        assert isinstance(by_label, dict)
-        return np.array([by_label[label] for label in self.labels], np.float32)
+        """One tensor, as :attr:`signature` says, to (labels,) scores."""
+        array = self._interface.array(tensor)
+        answer = self._model.predict({self._interface.input.name: array})
+        return self._interface.scores(answer, self.labels)
 
 
-def open_file(path: Path, threads: int) -> Runtime:
-    """Load a ``.mlmodel`` or ``.mlpackage``. Core ML itself chooses its threads.
+def open_file(path: Path, threads: int, labels: tuple[str, ...] | None = None) -> Runtime:
+    """Load a ``.mlmodel`` or ``.mlpackage``; ``labels`` are for one that names none.
+
+    On a Mac it runs on the CPU only, which rounds least. Core ML itself chooses its threads.
 
     Raises:
         ArtifactError: the file is broken, or is no image classifier.
     """
-    return CoreML(path) if sys.platform == "darwin" else ReferenceExecutor(path, threads)
+    if sys.platform == "darwin":
+        return CoreML(path, labels)
+    return ReferenceExecutor(path, threads, labels)
 
 
-def _classifier_features(model: Any) -> tuple[Any, Any]:
-    """The one image input and the label -> score output."""
-    from edgeconv.runtimes.coreml_reference import ImageFeature, ScoresFeature
+def _described_interface(path: Path) -> ClassifierInterface:
+    """The interface as the model description tells it; the program itself is not read."""
+    from edgeconv.runtimes.coreml_reference.features import input_features, output_features
+    from edgeconv.runtimes.coreml_reference.package import open_model_file
 
-    images = [feature for feature in model.inputs if isinstance(feature, ImageFeature)]
-    scores = [feature for feature in model.outputs if isinstance(feature, ScoresFeature)]
-    if len(images) != 1 or len(model.inputs) != 1 or len(scores) != 1:
-        raise ArtifactError(
-            f"{model.path} is no image classifier",
-            got=f"inputs {[f.name for f in model.inputs]}, "
-            f"outputs {[f.name for f in model.outputs]}",
-            expected="one image in, a dictionary of scores out",
-        )
-    return images[0], scores[0]
+    file = open_model_file(path)
+    return classifier_interface(path, input_features(file), output_features(file))

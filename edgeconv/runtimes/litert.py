@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.errors import ArtifactError, CannotRunHere
+from edgeconv.errors import ArtifactError, CannotRunHere, NoContract
 from edgeconv.formats.tflite_metadata import read_contract, read_labels
 from edgeconv.runtimes import Signature
 
@@ -26,7 +26,7 @@ class LiteRT:
 
     is_the_device_runtime = True
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, path: Path, threads: int, labels: tuple[str, ...] | None) -> None:
         module, self.description = _interpreter()
         try:
             self._interpreter = module.Interpreter(
@@ -39,7 +39,7 @@ class LiteRT:
             ) from error
         (self._image,) = self._interpreter.get_input_details()
         (self._scores,) = self._interpreter.get_output_details()
-        self.labels = read_labels(path)
+        self.labels = labels or read_labels(path)
         self.signature = Signature(
             shape=tuple(int(side) for side in self._image["shape"]),
             dtype=np.dtype(self._image["dtype"]).name,
@@ -57,9 +57,9 @@ class LiteRT:
         return np.asarray(scores, np.float32)
 
 
-def open_file(path: Path, threads: int) -> LiteRT:
-    """Load a ``.tflite`` file."""
-    return LiteRT(path, threads)
+def open_file(path: Path, threads: int, labels: tuple[str, ...] | None = None) -> LiteRT:
+    """Load a ``.tflite`` file; ``labels`` are for one that names none."""
+    return LiteRT(path, threads, labels)
 
 
 def _kernels(path: Path, module: Any) -> dict[str, Any]:
@@ -68,7 +68,11 @@ def _kernels(path: Path, module: Any) -> dict[str, Any]:
     XNNPACK, which newer runtimes use by default, rounds integers differently.
     """
     resolvers = getattr(module, "OpResolverType", None)
-    if resolvers is None or read_contract(path).compat is None:
+    try:
+        compat = read_contract(path).compat
+    except NoContract:
+        compat = None
+    if resolvers is None or compat is None:
         return {}
     return {"experimental_op_resolver_type": resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES}
 

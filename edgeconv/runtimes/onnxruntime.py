@@ -16,7 +16,7 @@ class OnnxRuntime:
 
     is_the_device_runtime = True
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, path: Path, threads: int, labels: tuple[str, ...] | None) -> None:
         try:
             import onnxruntime
         except ImportError as error:
@@ -38,7 +38,7 @@ class OnnxRuntime:
         (self._image,) = self._session.get_inputs()
         (self._scores,) = self._session.get_outputs()
         self.description = f"ONNX Runtime {onnxruntime.__version__}"
-        self.labels = self._labels(path)
+        self.labels = labels or self._labels(path)
         self.signature = self._declared()
 
     def run(self, tensor: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -47,7 +47,8 @@ class OnnxRuntime:
         return np.asarray(scores[0], np.float32)
 
     def _declared(self) -> Signature:
-        shape = tuple(self._image.shape)
+        # A side that the file leaves open, such as the batch, has a name or None for a size.
+        shape = tuple(side if isinstance(side, int) else 1 for side in self._image.shape)
         return Signature(
             shape=shape,
             dtype="uint8" if "uint8" in self._image.type else "float32",
@@ -67,6 +68,6 @@ class OnnxRuntime:
         return Contract.from_json(properties[METADATA_KEY], str(path)).labels
 
 
-def open_file(path: Path, threads: int) -> OnnxRuntime:
-    """Load an ``.onnx`` file."""
-    return OnnxRuntime(path, threads)
+def open_file(path: Path, threads: int, labels: tuple[str, ...] | None = None) -> OnnxRuntime:
+    """Load an ``.onnx`` file; ``labels`` are for one that names none."""
+    return OnnxRuntime(path, threads, labels)
