@@ -20,9 +20,11 @@ from edgeconv.progress import Progress
 from edgeconv.spec import Preprocessing, Strict
 
 if TYPE_CHECKING:
-    from edgeconv.classifier import Classifier
+    from edgeconv.frozen import FrozenGraph
 
-MOST_USED = 128
+MOST_USED = 100
+"""As many as tensorflow's guide to post-training quantisation asks for; more cost time alone."""
+
 FIRST_SEED = 1_000_000
 """Far from the seeds of the reference set, so that no picture serves both."""
 
@@ -31,22 +33,23 @@ class CalibrationAudit(Strict):
     """What the calibration set is made of.
 
     ``labels`` gives the share of pictures the reference puts under each label; ``overlap`` counts
-    pictures that the parity set holds too, which would flatter the result.
+    pictures that the parity set holds too, which would flatter the result; None where nothing
+    is verified.
     """
 
     source: str
     found: int
     used: int
     labels: dict[str, float]
-    overlap: int
+    overlap: int | None
     skipped: dict[str, str] = {}
 
     def describe(self) -> str:
         """Source, counts, labels and overlap in one sentence."""
         shares = ", ".join(f"{label} {share:.0%}" for label, share in self.labels.items())
+        overlap = "" if self.overlap is None else f"; {self.overlap} of them in the parity set"
         return (
-            f"calibrated on {self.used} of {self.found} pictures, {self.source} ({shares}); "
-            f"{self.overlap} of them in the parity set"
+            f"calibrated on {self.used} of {self.found} pictures, {self.source} ({shares}){overlap}"
         )
 
     def warnings(self) -> list[str]:
@@ -76,21 +79,23 @@ class CalibrationSet:
     hashes: frozenset[str]
     skipped: dict[str, str]
 
-    def audit(self, classifier: Classifier, parity_set: ReferenceSet) -> CalibrationAudit:
+    def audit(self, frozen: FrozenGraph, parity_set: ReferenceSet | None) -> CalibrationAudit:
         """Share of each label, and overlap with the parity set by SHA-256 of the file."""
-        best = classifier.scores(self.pixels).argmax(axis=1)
-        counts = Counter(classifier.spec.labels[index] for index in best)
-        parity_hashes = (
-            {picture.sha256 for picture in parity_set.pictures} if self.hashes else set()
-        )
+        best = frozen.scores(self.pixels).argmax(axis=1)
+        counts = Counter(frozen.spec.labels[index] for index in best)
         return CalibrationAudit(
             source=self.source,
             found=self.found,
             used=len(self.pixels),
-            labels={label: counts[label] / len(best) for label in classifier.spec.labels},
-            overlap=len(self.hashes & parity_hashes),
+            labels={label: counts[label] / len(best) for label in frozen.spec.labels},
+            overlap=None if parity_set is None else self._overlap(parity_set),
             skipped=self.skipped,
         )
+
+    def _overlap(self, parity_set: ReferenceSet) -> int:
+        if not self.hashes:
+            return 0
+        return len(self.hashes & {picture.sha256 for picture in parity_set.pictures})
 
 
 def generated_calibration(preprocessing: Preprocessing) -> CalibrationSet:

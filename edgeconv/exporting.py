@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -124,13 +127,13 @@ def _run(request: Request, progress: Progress) -> ExportRun:
     progress.step(f"loading {request.spec.name}")
     classifier = request.classifier or load_classifier(request.source, request.weights)
     frozen = freeze(classifier)
-    calibration, audit = _calibration(request, classifier, pictures, progress)
+    calibration, audit = _calibration(request, frozen, pictures, progress)
     options = Options(
         calibration=calibration.pixels if calibration else None,
         compat=request.compat,
         minimum_ios=request.minimum_ios,
     )
-    with staging(request.out) as stage:
+    with staging(request.out) as stage, _collector_spared():
         artifacts, seconds = _convert_all(request, classifier, frozen, options, stage, progress)
         parity = None
         if request.verify:
@@ -160,12 +163,25 @@ def _run(request: Request, progress: Progress) -> ExportRun:
     return ExportRun(request.out, manifest, parity)
 
 
+@contextmanager
+def _collector_spared() -> Iterator[None]:
+    """Keep what is loaded already out of garbage collection.
+
+    coremltools collects after every pass, and would walk through all of tensorflow each time.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
 def _calibration(
-    request: Request, classifier: Classifier, pictures: ReferenceSet, progress: Progress
+    request: Request, frozen: FrozenGraph, pictures: ReferenceSet, progress: Progress
 ) -> tuple[CalibrationSet | None, CalibrationAudit | None]:
     if not request.quantises_activations:
         return None, None
-    preprocessing = classifier.spec.input.preprocessing
+    preprocessing = frozen.spec.input.preprocessing
     if request.calibration is None:
         calibration = generated_calibration(preprocessing)
         progress.note(
@@ -174,7 +190,7 @@ def _calibration(
         )
     else:
         calibration = calibration_from_folder(request.calibration, preprocessing, progress)
-    audit = calibration.audit(classifier, pictures)
+    audit = calibration.audit(frozen, pictures if request.verify else None)
     for warning in audit.warnings():
         progress.note(warning)
     return calibration, audit

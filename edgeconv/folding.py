@@ -123,4 +123,5 @@ def _equalising(before: NDArray[np.float64], after: NDArray[np.float64]) -> NDAr
     reach_before = np.abs(before).max(axis=0)
     reach_after = np.abs(after).max(axis=1)
     alive = (reach_before > 0) & (reach_after > 0)
-    return np.sqrt(np.divide(reach_after, reach_before, where=alive, out=np.ones(len(reach_after))))
+    ones = np.ones(len(alive))
+    return np.asarray(np.sqrt(np.divide(reach_after, reach_before, where=alive, out=ones)))

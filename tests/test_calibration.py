@@ -21,23 +21,31 @@ def preprocessing(demo):
     return demo.spec.input.preprocessing
 
 
-def test_the_generated_set_shares_no_picture_with_the_parity_set(demo, preprocessing):
+def audited(folder, preprocessing, frozen, parity_set):
+    return calibration_from_folder(folder, preprocessing, Silent()).audit(frozen, parity_set)
+
+
+def test_the_generated_set_shares_no_picture_with_the_parity_set(demo, frozen_demo, preprocessing):
     calibration = generated_calibration(preprocessing)
     assert calibration.pixels.shape == (MOST_USED, 224, 224, 3)
-    audit = calibration.audit(demo, generated_set())
+    audit = calibration.audit(frozen_demo, generated_set())
     assert (audit.overlap, audit.used) == (0, MOST_USED)
     assert sum(audit.labels.values()) == pytest.approx(1)
 
 
-def test_overlap_with_the_parity_set_is_counted_and_said(demo, preprocessing, folder):
-    audit = calibration_from_folder(folder, preprocessing, Silent()).audit(demo, folder_set(folder))
+def test_overlap_with_the_parity_set_is_counted_and_said(demo, frozen_demo, preprocessing, folder):
+    audit = calibration_from_folder(folder, preprocessing, Silent()).audit(
+        frozen_demo, folder_set(folder)
+    )
     assert audit.overlap == 6
     assert any("in the parity set too" in warning for warning in audit.warnings())
 
 
-def test_unreadable_pictures_are_counted(demo, preprocessing, folder):
+def test_unreadable_pictures_are_counted(demo, frozen_demo, preprocessing, folder):
     (folder / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    audit = calibration_from_folder(folder, preprocessing, Silent()).audit(demo, generated_set())
+    audit = calibration_from_folder(folder, preprocessing, Silent()).audit(
+        frozen_demo, generated_set()
+    )
     assert list(audit.skipped) == ["torn.png"]
     assert (audit.found, audit.used) == (7, 6)
 
@@ -51,7 +59,7 @@ def test_large_folders_are_sampled_evenly(preprocessing, tmp_path):
     assert calibration.found == 2 * MOST_USED
 
 
-def test_one_label_only_is_said(demo, preprocessing, folder):
+def test_one_label_only_is_said(demo, frozen_demo, preprocessing, folder):
     dots = [p for p in generated_set().pictures[:30] if p.name.startswith("pattern")]
     best = demo.scores(np.stack([calibration_pixels(p, preprocessing) for p in dots])).argmax(
         axis=1
@@ -61,7 +69,9 @@ def test_one_label_only_is_said(demo, preprocessing, folder):
     for picture, label in zip(dots, best, strict=True):
         if label == best[0]:
             (folder / picture.name).write_bytes(picture.read())
-    audit = calibration_from_folder(folder, preprocessing, Silent()).audit(demo, generated_set())
+    audit = calibration_from_folder(folder, preprocessing, Silent()).audit(
+        frozen_demo, generated_set()
+    )
     assert any("of one label" in warning for warning in audit.warnings())
 
 

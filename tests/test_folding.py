@@ -16,11 +16,9 @@ def head():
         hidden = layers.Dense(5, activation=activation, name="dense")(inputs)
         normal = layers.BatchNormalization(name="norm")(hidden)
         outputs = layers.Dense(3, name="scores")(layers.Dropout(0.5, name="drop")(normal))
-        model = tf_keras.Model(inputs, [outputs, normal] if shared else outputs)
         if shared:
-            model = tf_keras.Model(
-                inputs, layers.Concatenate(name="both")([outputs, layers.Dense(2)(normal)])
-            )
+            outputs = layers.Concatenate(name="both")([outputs, normal])
+        model = tf_keras.Model(inputs, outputs)
         for layer in model.layers:
             layer.set_weights([random.randn(*w.shape) for w in layer.get_weights()])
         normal_layer = model.get_layer("norm")

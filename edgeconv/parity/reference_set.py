@@ -129,10 +129,11 @@ def folder_set(path: Path) -> ReferenceSet:
     )
 
 
-def golden_pictures(preprocessing: Preprocessing) -> list[tuple[str, NDArray[np.uint8]]]:
+@cache
+def golden_pictures(preprocessing: Preprocessing) -> tuple[tuple[str, NDArray[np.uint8]], ...]:
     """Name and pixels, (height, width, 3), of the :data:`GOLDEN` pictures at a model's size."""
     pictures = {picture.name: picture for picture in generated_set().pictures}
-    return [(name, load_pixels(pictures[name].read(), preprocessing, name)) for name in GOLDEN]
+    return tuple((name, load_pixels(pictures[name].read(), preprocessing, name)) for name in GOLDEN)
 
 
 def _pattern(number: int) -> Drawing:
