@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,8 +53,9 @@ class Request:
         """Whether any form needs calibration pictures."""
         return any(form.precision == "int8" for form in self.forms)
 
+    @cached_property
     def inputs(self) -> dict[str, Any]:
-        """All that decides the content of the output folder."""
+        """All that decides the content of the output folder; reads every picture given."""
         return {
             "spec": self.spec.fingerprint,
             "checkpoint": self.checkpoint_sha256,

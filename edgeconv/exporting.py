@@ -105,7 +105,7 @@ def export(
 def _up_to_date(request: Request) -> ExportRun | None:
     """The earlier run, where the same export already stands in the folder, byte for byte."""
     manifest = read_manifest(request.out)
-    if manifest is None or manifest.inputs != request.inputs():
+    if manifest is None or manifest.inputs != request.inputs:
         return None
     if not manifest.describes(request.out):
         return None
@@ -122,7 +122,6 @@ def _run(request: Request, progress: Progress) -> ExportRun:
     from edgeconv.classifier import load_classifier
     from edgeconv.frozen import freeze
 
-    inputs = request.inputs()
     pictures = pictures_from(request.images)
     progress.step(f"loading {request.spec.name}")
     classifier = request.classifier or load_classifier(request.source, request.weights)
@@ -153,7 +152,7 @@ def _run(request: Request, progress: Progress) -> ExportRun:
             headline=parity.headline if parity else "unverified",
             weights=str(request.weights) if request.weights else None,
             calibration=audit,
-            inputs=inputs,
+            inputs=request.inputs,
             artifacts=tuple(
                 _entry(artifact, seconds[artifact.path.name], parity) for artifact in artifacts
             ),

@@ -132,17 +132,5 @@ def select_forms(targets: Sequence[str], precisions: Sequence[str]) -> list[Form
     return chosen
 
 
-def form_of(path: Path, precision: str) -> Form:
-    """The form of a finished file, by its suffix and the precision its contract names.
-
-    Raises:
-        UnknownName: no form has that suffix.
-    """
-    for form in FORMS:
-        if form.suffix == path.suffix and form.precision == precision:
-            return form
-    raise UnknownName("kind of file", path.suffix, dict.fromkeys(form.suffix for form in FORMS))
-
-
 def _precisions_of(targets: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(form.precision for form in FORMS if form.target in targets))
