@@ -1,13 +1,13 @@
 """Builders of tf-keras models, one kind a file.
 
-A builder takes a spec and gives a model on *normalised* float32 pixels (N, H, W, 3) whose layer
+A builder takes a spec and gives a model on *normalised* float32 inputs whose layer
 names are always the same, however often it is built in one process: weights are matched by name.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.random import RandomState
@@ -16,12 +16,39 @@ from numpy.typing import NDArray
 from edgeconv.errors import SpecError, UnknownName
 from edgeconv.spec import ModelSpec
 
+Family = Literal["convolutional", "transformer", "dense"]
+"""What a network is made of, as far as it decides which precisions serve it."""
+
+
+class Architecture(NamedTuple):
+    """The module that builds one kind of network."""
+
+    module: str
+    family: Family
+
+
 _BUILDERS = {
-    "mobilenet_v2": "edgeconv.architectures.mobilenet_v2",
+    "mobilenet_v2": Architecture("edgeconv.architectures.mobilenet_v2", "convolutional"),
+    "vit": Architecture("edgeconv.architectures.vit", "transformer"),
+    "embedding_mlp": Architecture("edgeconv.architectures.embedding_mlp", "dense"),
+    "clip_mlp": Architecture("edgeconv.architectures.clip_mlp", "transformer"),
 }
 
-FROM_CHECKPOINT = "checkpoint"
-"""The kind that has no builder: the layers are those that the checkpoint itself lists."""
+FROM_CHECKPOINT = ("checkpoint", "graph", "onnx")
+"""Kinds that have no builder: the network is what the checkpoint itself says, as Keras layers, as
+a tensorflow graph, or as ONNX."""
+
+
+def family(spec: ModelSpec) -> Family:
+    """The family of a spec's network; one that the checkpoint brings counts as convolutional.
+
+    Raises:
+        UnknownName: there is no architecture of that kind.
+    """
+    kind = spec.architecture["kind"]
+    if kind in FROM_CHECKPOINT:
+        return "convolutional"
+    return _architecture(kind).family
 
 
 def build(spec: ModelSpec) -> Any:
@@ -35,6 +62,20 @@ def build(spec: ModelSpec) -> Any:
         SpecError: the options in ``[architecture]`` are wrong, or the kind needs a checkpoint.
     """
     return _builder(spec).build(spec)
+
+
+def export_form(spec: ModelSpec, model: Any) -> Any:
+    """The same network in the form that converters fuse best, with the same weights.
+
+    Args:
+        spec: what the model is.
+        model: a ``tf_keras.Model``, built here or from the checkpoint's own list of layers.
+    """
+    if spec.architecture["kind"] in FROM_CHECKPOINT:
+        from edgeconv.folding import fold_batch_norms
+
+        return fold_batch_norms(model)
+    return _builder(spec).export_form(model, spec)
 
 
 def body_layers(spec: ModelSpec, model: Any) -> list[Any]:
@@ -69,11 +110,15 @@ def imagenet_body(spec: ModelSpec) -> dict[str, NDArray[np.float32]]:
 
 def _builder(spec: ModelSpec) -> Any:
     kind = spec.architecture["kind"]
-    if kind == FROM_CHECKPOINT:
+    if kind in FROM_CHECKPOINT:
         raise SpecError(
             f"{spec.name} cannot be built without its checkpoint, which lists the layers",
             do=f"give the checkpoint: edgeconv export {spec.name} --weights PATH",
         )
+    return import_module(_architecture(kind).module)
+
+
+def _architecture(kind: str) -> Architecture:
     if kind not in _BUILDERS:
-        raise UnknownName("architecture", kind, _BUILDERS)
-    return import_module(_BUILDERS[kind])
+        raise UnknownName("architecture", kind, (*_BUILDERS, *FROM_CHECKPOINT))
+    return _BUILDERS[kind]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from edgeconv.errors import DownloadError, SpecError
+from edgeconv.folding import fold_batch_norms
 from edgeconv.spec import ModelSpec, Strict, explain
 
 SMALLEST_SIDE = 32
@@ -47,7 +48,7 @@ def build(spec: ModelSpec) -> Any:
     """
     options = _options(spec)
     layers = tf_keras.layers
-    height, width = spec.input.size
+    height, width = spec.pictures.size
 
     pixels = layers.Input((height, width, 3), name="normalised_pixels")
     body = tf_keras.applications.MobileNetV2(
@@ -65,6 +66,11 @@ def build(spec: ModelSpec) -> Any:
     activation = "softmax" if spec.output.kind == "softmax" else "sigmoid"
     scores = layers.Dense(len(spec.labels), activation=activation, name="scores")(x)
     return tf_keras.Model(pixels, scores, name="mobilenet_v2")
+
+
+def export_form(model: Any, spec: ModelSpec) -> Any:  # noqa: ARG001
+    """The model with the head's batch normalisation folded into its dense layers."""
+    return fold_batch_norms(model)
 
 
 def body_layers(model: Any) -> list[Any]:
@@ -125,10 +131,10 @@ def _options(spec: ModelSpec) -> Options:
         raise SpecError(
             f"[architecture] of {spec.name} is not a mobilenet_v2", got=explain(error)
         ) from error
-    if min(spec.input.size) < SMALLEST_SIDE:
+    if min(spec.pictures.size) < SMALLEST_SIDE:
         raise SpecError(
             f"the pictures of {spec.name} are too small for mobilenet_v2",
-            got=f"size = {list(spec.input.size)}",
+            got=f"size = {list(spec.pictures.size)}",
             expected=f"at least {SMALLEST_SIDE} pixels a side",
         )
     return options
