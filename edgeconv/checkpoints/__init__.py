@@ -6,12 +6,25 @@ A reader is a module with ``recognises(path)``, which looks at names and first b
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from edgeconv.checkpoints import keras_h5, keras_zip, safetensors, tfjs
+from edgeconv.checkpoints import (
+    clip_with_head,
+    huggingface,
+    keras_h5,
+    keras_zip,
+    onnx,
+    open_clip,
+    safetensors,
+    saved_model,
+    tfjs,
+    tfjs_graph,
+    timm,
+    torch_mlp,
+    torch_zip,
+)
 from edgeconv.checkpoints.checkpoint import Checkpoint, sound
 from edgeconv.errors import CheckpointError, UnsafeCheckpoint
 
@@ -33,11 +46,21 @@ class Reader(Protocol):
 
 
 READERS: Mapping[str, Reader] = {
+    "saved_model": saved_model,
+    "tfjs_graph": tfjs_graph,
     "tfjs": tfjs,
+    "timm": timm,
+    "clip_with_head": clip_with_head,
+    "huggingface": huggingface,
+    "open_clip": open_clip,
+    "onnx": onnx,
     "safetensors": safetensors,
+    "torch_mlp": torch_mlp,
+    "torch": torch_zip,
     "keras": keras_zip,
     "keras_h5": keras_h5,
 }
+"""In the order in which they are asked: one that knows more of a file comes first."""
 
 
 def read(path: Path, formats: Sequence[str] = tuple(READERS)) -> Checkpoint:
@@ -58,43 +81,25 @@ def read(path: Path, formats: Sequence[str] = tuple(READERS)) -> Checkpoint:
     if not path.exists():
         raise CheckpointError(f"there is no checkpoint {path}", do="check the path")
     try:
-        _refuse_code_formats(path)
-        found = next((name for name, reader in READERS.items() if reader.recognises(path)), None)
-        if found is None or found not in formats:
+        _refuse_pickles(path)
+        found = [name for name, reader in READERS.items() if reader.recognises(path)]
+        welcome = [name for name in found if name in formats]
+        if not welcome:
             raise CheckpointError(
                 f"{path} is in no format that fits",
-                got=found or "no checkpoint format known here",
+                got=", ".join(found) or "no checkpoint format known here",
                 expected="one of " + ", ".join(formats),
             )
-        return sound(READERS[found].read(path))
+        return sound(READERS[welcome[0]].read(path))
     except OSError as error:
         raise CheckpointError(f"cannot read {path}", got=error.strerror or str(error)) from error
 
 
-def _refuse_code_formats(path: Path) -> None:
-    """Formats that are programs: they are told apart by their files, and never opened."""
-    names = _names_inside(path)
-    if any(name.rpartition("/")[2] in {"saved_model.pb", "saved_model.pbtxt"} for name in names):
-        what = "a TensorFlow SavedModel"
-    elif any(name.endswith("data.pkl") for name in names) or path.suffix in {".pkl", ".pickle"}:
-        what = "a Python pickle (torch.save)"
-    else:
-        return
-    raise UnsafeCheckpoint(
-        f"{path} was refused; nothing of it was run",
-        got=f"{what}, which carries code",
-        expected="weights as data",
-        do="load it where you trust it, and save it as .h5, .keras or .safetensors",
-    )
-
-
-def _names_inside(path: Path) -> list[str]:
-    if path.is_dir():
-        return [file.name for file in path.iterdir()]
-    if zipfile.is_zipfile(path):
-        try:
-            with zipfile.ZipFile(path) as archive:
-                return archive.namelist()
-        except (zipfile.BadZipFile, NotImplementedError, ValueError):
-            return []
-    return [path.name]
+def _refuse_pickles(path: Path) -> None:
+    if path.suffix in {".pkl", ".pickle"}:
+        raise UnsafeCheckpoint(
+            f"{path} was refused; nothing of it was run",
+            got="a Python pickle, which carries code",
+            expected="weights as data",
+            do="load it where you trust it, and save it as .h5, .keras or .safetensors",
+        )

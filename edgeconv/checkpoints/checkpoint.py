@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edgeconv.checkpoints.topology import Topology
 from edgeconv.errors import CorruptCheckpoint
+from edgeconv.spec import Embedding, Input, Output
 
 Naming = Literal["exact", "automatic", "structural"]
 """What the names of tensors say.
@@ -23,11 +24,27 @@ the path of a variable in the object that was saved (``layers/dense_1/vars/0``).
 
 
 @dataclass(frozen=True)
+class Declared:
+    """What a checkpoint's own configuration says of the model, so that nobody has to assume it.
+
+    ``architecture`` is an ``[architecture]`` table as a spec has it. The rest is None where the
+    configuration is silent.
+    """
+
+    architecture: Mapping[str, Any]
+    labels: tuple[str, ...] | None = None
+    input: Input | Embedding | None = None
+    output: Output | None = None
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """Weights in somebody else's format, read as data.
 
     ``path`` is the whole checkpoint: the folder, where it is more than one file. ``topology`` is
-    the checked model configuration, None where the file has weights alone.
+    the checked Keras configuration, ``declared`` what any other configuration says, and
+    ``program`` the network itself, where the file is one: a ``GraphDef`` or an ONNX ``ModelProto``.
+    Each is None where the file has none.
     """
 
     path: Path
@@ -35,6 +52,8 @@ class Checkpoint:
     tensors: Mapping[str, NDArray[Any]]
     topology: Topology | None = None
     naming: Naming = "exact"
+    declared: Declared | None = None
+    program: Any = None
 
     @property
     def values(self) -> int:
@@ -65,6 +84,4 @@ def sound(checkpoint: Checkpoint) -> Checkpoint:
                 f"of {tensor.size} values",
                 do="training diverged or the file is damaged: take an earlier checkpoint",
             )
-    return Checkpoint(
-        checkpoint.path, checkpoint.format, widened, checkpoint.topology, checkpoint.naming
-    )
+    return replace(checkpoint, tensors=widened)

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import io
-import stat
-import zipfile
-import zlib
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from edgeconv.checkpoints import hdf5, keras_h5
+from edgeconv.checkpoints import hdf5, keras_h5, zip_archive
 from edgeconv.checkpoints.checkpoint import Checkpoint
 from edgeconv.checkpoints.keras_config import read_config
 from edgeconv.checkpoints.strict_json import parse_object
-from edgeconv.errors import CorruptCheckpoint, UnsafeCheckpoint
+from edgeconv.errors import CorruptCheckpoint
 
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
-_LARGEST = {_CONFIG: 64 << 20, _WEIGHTS: 4 << 30}
-_LARGEST_RATIO = 100
-_SMALL = 1 << 20
+_LARGEST_CONFIG, _LARGEST_WEIGHTS = 64 << 20, 4 << 30
 
 
 def recognises(path: Path) -> bool:
@@ -37,58 +32,19 @@ def read(path: Path) -> Checkpoint:
         CorruptCheckpoint: it is truncated, malformed, or claims absurd sizes.
     """
     where = path.name
-    try:
-        with zipfile.ZipFile(path) as archive:
-            _check_names(archive, where)
-            config = parse_object(_content(archive, _CONFIG, where), f"{where}:{_CONFIG}")
-            topology = read_config(config, where)
-            weights = io.BytesIO(_content(archive, _WEIGHTS, where))
-    except (
-        zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError
-    ) as error:  # fmt: skip
-        raise CorruptCheckpoint(
-            f"{where} is no sound zip archive",
-            got=str(error),
-            do="it may be truncated: copy or download it again",
-        ) from error
+    with zip_archive.opened(path, where) as archive:
+        _check_members(archive.namelist(), where)
+        text = zip_archive.content(archive, _CONFIG, where, _LARGEST_CONFIG)
+        topology = read_config(parse_object(text, f"{where}:{_CONFIG}"), where)
+        weights = io.BytesIO(zip_archive.content(archive, _WEIGHTS, where, _LARGEST_WEIGHTS))
     state = keras_h5.read_state(weights, f"{where}:{_WEIGHTS}")
     return Checkpoint(path, "keras", state, topology, "structural")
 
 
-def _check_names(archive: zipfile.ZipFile, where: str) -> None:
-    seen = set()
-    for member in archive.infolist():
-        # The name as it stands in the file: zipfile itself cuts names at a NUL.
-        name = member.orig_filename
-        path = PurePosixPath(name)
-        linked = stat.S_ISLNK(member.external_attr >> 16)
-        if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or linked:
-            raise UnsafeCheckpoint(
-                f"{where} holds a name that leads out of the archive; nothing was unpacked",
-                got=f"{name!r}{' (a link)' if linked else ''}",
-            )
-        if name in seen:
-            raise CorruptCheckpoint(f"{where} holds {name!r} twice")
-        seen.add(name)
-
-
-def _content(archive: zipfile.ZipFile, name: str, where: str) -> bytes:
-    try:
-        member = archive.getinfo(name)
-    except KeyError as error:
+def _check_members(names: list[str], where: str) -> None:
+    if not {_CONFIG, _WEIGHTS} <= set(names):
         raise CorruptCheckpoint(
             f"{where} is no Keras model",
-            got=", ".join(archive.namelist()[:10]) or "an empty archive",
+            got=", ".join(names[:10]) or "an empty archive",
             expected=f"{_CONFIG} and {_WEIGHTS}",
-        ) from error
-    size, packed = member.file_size, member.compress_size
-    if size > _LARGEST[name] or size > max(_SMALL, packed * _LARGEST_RATIO):
-        raise CorruptCheckpoint(
-            f"{where} claims an absurd size", got=f"{name}: {size:,} bytes from {packed:,}"
         )
-    with archive.open(member) as stream:
-        # One byte more than declared, so that a lie about the size shows.
-        content = stream.read(size + 1)
-    if len(content) != size:
-        raise CorruptCheckpoint(f"{name} in {where} is not as long as the archive says")
-    return content

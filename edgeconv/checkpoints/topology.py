@@ -54,6 +54,11 @@ class Topology:
     tree: Tree
     models: frozenset[str]
 
+    @property
+    def last_layer(self) -> Layer:
+        """The layer that gives the output."""
+        return self.layers[self.calls[self.output - 1].layer]
+
     def tensor_name(self, path: str) -> str:
         """``layer/weight`` for a path under which Keras keeps a weight.
 

@@ -135,20 +135,6 @@ def test_another_archive_is_no_keras_model(tmp_path: Path) -> None:
         read(path)
 
 
-@pytest.mark.parametrize("name", ["head/saved_model.pb", "archive/data.pkl"])
-def test_archives_of_code_are_refused_unopened(name: str, tmp_path: Path) -> None:
-    path = tmp_path / "model.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(name, b"")
-    with pytest.raises(UnsafeCheckpoint, match="carries code"):
-        read(path)
-
-
-def test_the_real_laion_saved_models_are_refused(shared: Path) -> None:
-    with pytest.raises(UnsafeCheckpoint, match="SavedModel"):
-        read(shared / "checkpoints/laion/clip_autokeras_binary_nsfw.zip")
-
-
 def test_a_format_that_is_not_welcome_is_named(archive: Path) -> None:
     with pytest.raises(CheckpointError) as caught:
         read(archive, ["tfjs"])

@@ -74,12 +74,31 @@ def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     assert "'a' stands twice" in str(caught.value)
 
 
-@pytest.mark.parametrize("dtype", ["BF16", "F64", "I32", None])
+@pytest.mark.parametrize("dtype", ["F64", "U32", "C64", "F8_E4M3", None])
 def test_other_types_are_refused_by_name(dtype: Any, tmp_path: Path) -> None:
     header = json.dumps({"a/kernel": {"dtype": dtype, "shape": [0], "data_offsets": [0, 0]}})
     with pytest.raises(CorruptCheckpoint, match="cannot be read") as caught:
         read(with_header(tmp_path / "a.safetensors", header))
     assert f"a/kernel of {dtype}" in str(caught.value)
+
+
+def test_whole_numbers_are_no_weights(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    save_file({"a/kernel": np.ones(2, np.float32), "ids": np.arange(3)}, path)
+    np.testing.assert_array_equal(safetensors.read_tensors(path)["ids"], [0, 1, 2])
+    with pytest.raises(CorruptCheckpoint, match="no weight") as caught:
+        read(path)
+    assert "ids of int64" in str(caught.value)
+
+
+def test_bfloat16_is_widened_exactly(tmp_path: Path) -> None:
+    bits = np.uint16([0x3F80, 0xBE20, 0x7F7F, 0x0001, 0x8000, 0x4049])
+    entry = {"dtype": "BF16", "shape": [2, 3], "data_offsets": [0, 12]}
+    path = with_header(tmp_path / "a.safetensors", json.dumps({"a": entry}), bits.tobytes())
+    widened = read(path).tensors["a"]
+    wanted = (bits.astype(np.uint32) << 16).view(np.float32).reshape(2, 3)
+    assert widened.dtype == np.float32 and wanted[0, 0] == 1 and wanted[0, 1] == -0.15625
+    np.testing.assert_array_equal(widened.view(np.uint32), wanted.view(np.uint32))
 
 
 @pytest.mark.parametrize(
