@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from math import floor
 from typing import Any
 
 import numpy as np
@@ -38,26 +40,66 @@ def test_stretch_with_antialias_is_pillows_own(name: str, size: tuple[int, int])
     assert np.array_equal(pixels, np.asarray(expected))
 
 
-@pytest.mark.parametrize("source", [(200, 150), (150, 200), (333, 500), (40, 2000), (64, 64)])
-@pytest.mark.parametrize("size", [(64, 64), (48, 80)])
+SOURCES = [(200, 150), (150, 200), (333, 500), (40, 2000), (64, 64), (65, 64), (1, 9), (3, 2)]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("name", FILTERS)
+@pytest.mark.parametrize("crop", [1.0, 0.875, 0.9])
+@pytest.mark.parametrize("offset", ["round", "floor"])
 def test_centre_crop_is_scaling_then_cropping(
-    source: tuple[int, int], size: tuple[int, int]
+    source: tuple[int, int], name: str, crop: float, offset: str
 ) -> None:
+    image, side = noise(*source), floor(63 / crop)
+    shorter = min(source)
+    scaled = image.resize((side * source[0] // shorter, side * source[1] // shorter), FILTERS[name])
+    margins = scaled.width - 63, scaled.height - 63
+    left, top = (m // 2 if offset == "floor" else round(m / 2) for m in margins)
+    expected = np.asarray(scaled.crop((left, top, left + 63, top + 63)))
+    how = to((63, 63), mode="center_crop", filter=name, crop=crop, offset=offset)
+    assert np.array_equal(resize(image, how), expected)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_centre_crop_to_an_oblong_rounds_the_longer_side(source: tuple[int, int]) -> None:
     image = noise(*source)
-    height, width = size
-    if height * source[0] > width * source[1]:
-        scaled = image.resize((source[0] * height // source[1], height), FILTERS["bilinear"])
-    else:
-        scaled = image.resize((width, source[1] * width // source[0]), FILTERS["bilinear"])
-    left, top = round((scaled.width - width) / 2), round((scaled.height - height) / 2)
-    expected = np.asarray(scaled.crop((left, top, left + width, top + height))).astype(int)
-    assert np.abs(resize(image, to(size, mode="center_crop")) - expected).max() <= 1
+    ratio = min(source[0] / 81, source[1] / 48)
+    scaled = image.resize((round(source[0] / ratio), round(source[1] / ratio)), FILTERS["bilinear"])
+    left, top = round((scaled.width - 81) / 2), round((scaled.height - 48) / 2)
+    expected = np.asarray(scaled.crop((left, top, left + 81, top + 48)))
+    assert np.array_equal(resize(image, to((48, 81), mode="center_crop")), expected)
 
 
-def test_centre_crop_of_an_endless_panorama_costs_nothing() -> None:
-    # Scaled as a whole it would be fourteen million pixels wide.
-    pixels = resize(Image.new("RGB", (65_535, 1), "red"), to((224, 224), mode="center_crop"))
+def test_stretch_with_a_crop_keeps_the_middle() -> None:
+    expected = noise(200, 150).resize((73, 55), FILTERS["bicubic"]).crop((4, 4, 68, 52))
+    pixels = resize(noise(200, 150), to((48, 64), filter="bicubic", crop=0.87))
+    assert np.array_equal(pixels, np.asarray(expected))
+
+
+@pytest.mark.parametrize("size", [64, 93, 99, 112, 224])
+@pytest.mark.parametrize("scaled", range(224, 449, 5))
+def test_a_crop_written_as_a_quotient_gives_the_size_it_was_made_of(size: int, scaled: int) -> None:
+    how = to((size, size), filter="nearest", crop=size / scaled, offset="floor")
+    expected = noise(60, 60).resize((scaled, scaled), FILTERS["nearest"])
+    start = (scaled - size) // 2
+    box = (start, start, start + size, start + size)
+    assert np.array_equal(resize(noise(60, 60), how), np.asarray(expected.crop(box)))
+
+
+@pytest.mark.parametrize("name", FILTERS)
+@pytest.mark.parametrize("antialias", [True, False])
+@pytest.mark.parametrize("source", [(65_535, 1), (1, 65_535), (30_000, 7)])
+def test_centre_crop_of_an_endless_panorama_costs_nothing(
+    source: tuple[int, int], name: str, antialias: bool
+) -> None:
+    # Scaled as a whole, one of them would be fourteen million pixels wide.
+    how = to((224, 224), mode="center_crop", filter=name, antialias=antialias)
+    tracemalloc.start()
+    pixels = resize(Image.new("RGB", source, "red"), how)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
     assert (pixels == (255, 0, 0)).all()
+    assert peak < 64 << 20
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgeconv.cli.console import print_json, stdout
+
+if TYPE_CHECKING:
+    from edgeconv.spec import ModelSpec
 
 
 def register(app: typer.Typer) -> None:
@@ -30,21 +33,34 @@ def models(
                     "notice": spec.notice,
                     "labels": list(spec.labels),
                     "unsafe": list(spec.unsafe),
+                    "architecture": spec.architecture,
+                    "input": spec.input.model_dump(mode="json"),
                     "formats": list(spec.checkpoint.formats),
                     "published": [file.url for file in spec.checkpoint.published],
                     "weights": weights_at_hand(spec),
+                    "licence": spec.checkpoint.licence,
                 }
                 for spec in specs
             ]
         )
         return
+    _print_list(specs)
+
+
+def _print_list(specs: list[ModelSpec]) -> None:
+    """Names in one column and all else in the other, which wraps where the terminal is narrow."""
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for column in ("model", "labels", "weights", "what it is"):
-        table.add_column(column)
+    from edgeconv.pulling import weights_at_hand
+    from edgeconv.systems_table import takes
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0), show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
     for spec in specs:
-        table.add_row(
-            f"[bold]{spec.name}[/]", ", ".join(spec.labels), weights_at_hand(spec), spec.summary
-        )
+        labels = escape(", ".join(spec.labels))
+        weights = f"weights {weights_at_hand(spec)} ({', '.join(spec.checkpoint.formats)})"
+        details = f"{takes(spec.input)} -> {labels}\n{weights}"
+        table.add_row(f"[bold]{spec.name}[/]", f"{escape(spec.summary)}\n[dim]{details}[/]")
     stdout().print(table)
