@@ -1,0 +1,77 @@
+"""What computes inside a classifier: a Keras model, a tensorflow graph, or an ONNX file.
+
+A network knows nothing of labels or pictures: it takes normalised inputs and gives scores.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeconv.generated_rows import RowStatistics
+from edgeconv.spec import ModelSpec
+
+
+class Frozen(Protocol):
+    """A network with its normalisation inside and its weights as constants.
+
+    ``onnx`` is None for a tensorflow graph; for a network that came as ONNX it is the float32
+    ``ModelProto`` that ONNX files are made of: (1, 3, H, W) pixels 0..255 ``image`` in, (1, labels)
+    ``scores`` out.
+    """
+
+    @property
+    def spec(self) -> ModelSpec: ...
+
+    @property
+    def input_name(self) -> str:
+        """``image`` or ``embedding``."""
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """(1, H, W, 3) or (1, length)."""
+
+    @property
+    def function(self) -> Any:
+        """A tensorflow ``ConcreteFunction`` from one float32 input to ``scores`` (1, labels)."""
+
+    @property
+    def onnx(self) -> Any: ...
+
+    def scores(
+        self, inputs: NDArray[Any], *, threads: int = 0, optimise: bool = True
+    ) -> NDArray[np.float32]:
+        """(N, ...) pixels or rows to (N, labels).
+
+        Args:
+            inputs: RGB pixels 0..255 (N, H, W, 3), or embeddings (N, length).
+            threads: for one operation; 0 lets the library choose.
+            optimise: whether the library may rewrite the graph before it runs it.
+        """
+
+
+class Network(Protocol):
+    """What computes. ``library`` names what runs it."""
+
+    library: ClassVar[str]
+
+    def scores(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Normalised (N, H, W, 3) pictures, or (N, length) embeddings, to (N, labels)."""
+
+    def with_half_weights(self) -> Network:
+        """The same network, every weight rounded to float16 and widened again."""
+
+    def row_statistics(self, length: int) -> RowStatistics:
+        """What the network tells of the embeddings that it was trained on."""
+
+    def freeze(self, spec: ModelSpec) -> Frozen:
+        """The network as converters take it."""
+
+
+def halved(weights: NDArray[Any]) -> NDArray[Any]:
+    """Values rounded to float16, those beyond its range to its largest, at their own dtype."""
+    largest = np.finfo(np.float16).max
+    rounded: NDArray[Any] = np.clip(weights, -largest, largest).astype(np.float16)
+    return rounded.astype(weights.dtype)
