@@ -22,12 +22,12 @@ PREPARE = """
 import sys, numpy as np
 from pathlib import Path
 from edgeconv.classifier import load_classifier
-from edgeconv.calibration import calibration_from_folder
+from edgeconv.calibration import calibration_from
 from edgeconv.progress import Silent
 classifier = load_classifier("nsfwjs-mobilenet-v2", Path(sys.argv[1]))
 classifier.model.save(sys.argv[3])
-photos = calibration_from_folder(Path(sys.argv[2]), classifier.spec.input.preprocessing, Silent())
-np.save(sys.argv[4], photos.pixels)
+photos = calibration_from(Path(sys.argv[2]), classifier.spec.input.preprocessing, Silent())
+np.save(sys.argv[4], photos.inputs)
 """
 
 

@@ -79,7 +79,7 @@ class Artifact:
         """(H, W, 3) RGB pixels, normalised where the graph does not do it itself."""
         if self.normalisation is None:
             return pixels
-        from edgeconv.classifier import normalise
+        from edgeconv.normalising import normalise
 
         return normalise(pixels, self.normalisation)
 

@@ -1,29 +1,34 @@
-"""The pictures that integer files take their activation ranges from, and an audit of them."""
+"""What integer files take their activation ranges from, and an audit of it."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgeconv.errors import CalibrationError, ImageError
+from edgeconv.errors import CalibrationError, InputError
 from edgeconv.generated import LABELS, draw_pattern
-from edgeconv.images import load_pixels, resize
-from edgeconv.parity.reference_set import ReferenceSet, folder_set
+from edgeconv.images import resize
+from edgeconv.inputs import load_input
+from edgeconv.parity.reference_set import ReferenceSet
+from edgeconv.parity.samples import samples_in
 from edgeconv.parity.scenes import draw_scene
 from edgeconv.progress import Progress
-from edgeconv.spec import Preprocessing, Strict
+from edgeconv.spec import Embedding, Preprocessing, Strict
 
 if TYPE_CHECKING:
-    from edgeconv.frozen import FrozenGraph
+    from edgeconv.networks import Frozen
 
 MOST_USED = 100
 """As many as tensorflow's guide to post-training quantisation asks for; more cost time alone."""
+
+GENERATED_PICTURES = "generated pictures"
+GENERATED_ROWS = "generated embeddings"
 
 FIRST_SEED = 1_000_000
 """Far from the seeds of the reference set, so that no picture serves both."""
@@ -48,45 +53,42 @@ class CalibrationAudit(Strict):
         """Source, counts, labels and overlap in one sentence."""
         shares = ", ".join(f"{label} {share:.0%}" for label, share in self.labels.items())
         overlap = "" if self.overlap is None else f"; {self.overlap} of them in the parity set"
-        return (
-            f"calibrated on {self.used} of {self.found} pictures, {self.source} ({shares}){overlap}"
-        )
+        return f"calibrated on {self.used} of {self.found}, {self.source} ({shares}){overlap}"
 
     def warnings(self) -> list[str]:
         """What the reader should know before trusting an integer file."""
         notes = []
         if self.overlap:
             notes.append(
-                f"{self.overlap} calibration pictures are in the parity set too: "
+                f"{self.overlap} of the calibration set are in the parity set too: "
                 "integer files may look better than they are"
             )
         if self.labels and max(self.labels.values()) > 0.95:
-            notes.append(
-                f"{max(self.labels.values()):.0%} of the calibration pictures are of one label"
-            )
+            notes.append(f"{max(self.labels.values()):.0%} of the calibration set are of one label")
         if self.skipped:
-            notes.append(f"{len(self.skipped)} calibration pictures cannot be read")
+            notes.append(f"{len(self.skipped)} of the calibration set cannot be read")
         return notes
 
 
 @dataclass(frozen=True)
 class CalibrationSet:
-    """(N, H, W, 3) uint8 RGB pixels at the model's size, where they came from, and their hashes."""
+    """(N, H, W, 3) uint8 RGB pixels at the model's size, or (N, length) float32 rows; where they
+    came from, and their hashes."""
 
     source: str
-    pixels: NDArray[np.uint8]
+    inputs: NDArray[Any]
     found: int
     hashes: frozenset[str]
     skipped: dict[str, str]
 
-    def audit(self, frozen: FrozenGraph, parity_set: ReferenceSet | None) -> CalibrationAudit:
+    def audit(self, frozen: Frozen, parity_set: ReferenceSet | None) -> CalibrationAudit:
         """Share of each label, and overlap with the parity set by SHA-256 of the file."""
-        best = frozen.scores(self.pixels).argmax(axis=1)
+        best = frozen.scores(self.inputs).argmax(axis=1)
         counts = Counter(frozen.spec.labels[index] for index in best)
         return CalibrationAudit(
             source=self.source,
             found=self.found,
-            used=len(self.pixels),
+            used=len(self.inputs),
             labels={label: counts[label] / len(best) for label in frozen.spec.labels},
             overlap=None if parity_set is None else self._overlap(parity_set),
             skipped=self.skipped,
@@ -107,39 +109,45 @@ def generated_calibration(preprocessing: Preprocessing) -> CalibrationSet:
         for number in range(MOST_USED)
     ]
     pixels = np.stack([resize(Image.fromarray(picture), preprocessing) for picture in drawn])
-    return CalibrationSet("generated", pixels, MOST_USED, frozenset(), {})
+    return CalibrationSet(GENERATED_PICTURES, pixels, MOST_USED, frozenset(), {})
 
 
-def calibration_from_folder(
-    folder: Path, preprocessing: Preprocessing, progress: Progress
+def row_calibration(rows: NDArray[np.float32]) -> CalibrationSet:
+    """Rows (N, length) that were drawn as the model's statistics say."""
+    return CalibrationSet(GENERATED_ROWS, rows, len(rows), frozenset(), {})
+
+
+def calibration_from(
+    folder: Path, preprocessing: Preprocessing | Embedding, progress: Progress
 ) -> CalibrationSet:
-    """At most 128 pictures of a folder, spread evenly over it by name.
+    """At most :data:`MOST_USED` pictures of a folder, or rows of ``.npy`` files, spread evenly.
 
     Raises:
         CalibrationError: no picture can be read, or all are the same one.
-        UsageError: there is no such folder, or no picture in it.
+        UsageError: there is no such folder, or nothing in it.
     """
-    pictures = folder_set(folder).pictures
+    noun = preprocessing.noun
+    pictures = samples_in(folder, preprocessing).pictures
     chosen = np.unique(np.linspace(0, len(pictures) - 1, MOST_USED).round().astype(int))
-    progress.step("decoding the calibration pictures", len(chosen))
-    pixels, hashes, skipped = [], [], {}
+    progress.step(f"decoding the calibration {noun}s", len(chosen))
+    inputs, hashes, skipped = [], [], {}
     for index in chosen:
         picture = pictures[index]
         try:
-            pixels.append(load_pixels(picture.read(), preprocessing, picture.name))
+            inputs.append(load_input(picture.read(), preprocessing, picture.name))
             hashes.append(picture.sha256)
-        except ImageError as error:
+        except InputError as error:
             skipped[picture.name] = error.message
         progress.advance()
-    if not pixels:
+    if not inputs:
         raise CalibrationError(
-            f"not one calibration picture of {folder} can be read",
+            f"not one calibration {noun} of {folder} can be read",
             got=[f"{name}: {reason}" for name, reason in skipped.items()][:5],
-            expected="ordinary photographs like those the model will see",
+            expected=f"{noun}s like those the model will see",
         )
     if len(set(hashes)) == 1:
         raise CalibrationError(
-            f"{folder} holds one picture only, {len(hashes)} times",
-            expected="different pictures like those the model will see; 100 or more are good",
+            f"{folder} holds one {noun} only, {len(hashes)} times",
+            expected=f"different {noun}s like those the model will see; 100 or more are good",
         )
-    return CalibrationSet(str(folder), np.stack(pixels), len(pictures), frozenset(hashes), skipped)
+    return CalibrationSet(str(folder), np.stack(inputs), len(pictures), frozenset(hashes), skipped)

@@ -11,7 +11,16 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from edgeconv.errors import ArtifactError
-from edgeconv.spec import Preprocessing, Strict, explain
+from edgeconv.spec import (
+    Embedded,
+    Embedding,
+    OutputKind,
+    Pictured,
+    PictureOrEmbedding,
+    Preprocessing,
+    Strict,
+    explain,
+)
 
 CONTRACT_VERSION = 1
 
@@ -33,6 +42,14 @@ class InputTensor(Preprocessing):
     range: tuple[float, float] = (0.0, 255.0)
 
 
+class EmbeddingTensor(Embedding):
+    """The row of numbers an artifact takes: (1, length)."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: Literal["float32"] = "float32"
+
+
 class OutputTensor(Strict):
     """The scores an artifact gives, one a label, in the order of ``labels``.
 
@@ -41,7 +58,7 @@ class OutputTensor(Strict):
     """
 
     name: str
-    kind: Literal["softmax", "sigmoid", "multi-label"]
+    kind: OutputKind
     dtype: Literal["float32", "uint8", "int8"]
     scale: float | None = None
     zero_point: int | None = None
@@ -63,14 +80,16 @@ class Precision(Strict):
 
 
 class GoldenPicture(Strict):
-    """One picture at the model's size, and the scores this very file gave for it.
+    """One picture at the model's size, or one embedding, and the scores this very file gave for it.
 
-    ``sha256`` is that of its RGB bytes, row by row; ``name`` is its name in the built-in set.
+    ``sha256`` is that of its RGB bytes, row by row, or of its float32 numbers; ``name`` is its name
+    in the built-in set. An embedding is there in full, as ``values``.
     """
 
     name: str
     sha256: str
     scores: dict[str, float]
+    values: tuple[float, ...] | None = None
 
 
 class OperatingPoint(Strict):
@@ -105,7 +124,9 @@ class Contract(Strict):
     labels: tuple[str, ...]
     unsafe_labels: tuple[str, ...]
     operating_points: tuple[OperatingPoint, ...] = ()
-    input: InputTensor
+    input: Annotated[
+        Annotated[InputTensor, Pictured] | Annotated[EmbeddingTensor, Embedded], PictureOrEmbedding
+    ]
     output: OutputTensor
     precision: Precision
     compat: str | None = None

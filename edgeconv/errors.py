@@ -10,10 +10,12 @@ A message says what was got, what was expected and what to do next, and names th
     │   ├── UnsafeCheckpoint       it carries code, or reaches outside its folder
     │   ├── CorruptCheckpoint      truncated, malformed, or holding NaN or infinity
     │   └── CheckpointMismatch     its tensors are not those of the model
-    ├── ImageError                 a picture
-    │   ├── UnreadableImage        truncated or not an image at all
-    │   ├── UnsupportedImage       a format that is not on the list
-    │   └── ImageTooLarge          more pixels than the cap
+    ├── InputError                 what is to be classified
+    │   ├── ImageError             a picture
+    │   │   ├── UnreadableImage    truncated or not an image at all
+    │   │   ├── UnsupportedImage   a format that is not on the list
+    │   │   └── ImageTooLarge      more pixels than the cap
+    │   └── EmbeddingError         rows that cannot be read, or are not what the model takes
     ├── CalibrationError           the calibration set cannot serve
     ├── ConversionError            a converter refused, or made something else than asked for
     ├── ArtifactError              an exported file that is broken
@@ -110,7 +112,11 @@ class CheckpointMismatch(CheckpointError):
     """The checkpoint's tensors are not those of the model: missing, extra or misshapen."""
 
 
-class ImageError(EdgeconvError):
+class InputError(EdgeconvError):
+    """Something that was to be classified cannot be used."""
+
+
+class ImageError(InputError):
     """A picture cannot be used."""
 
 
@@ -124,6 +130,10 @@ class UnsupportedImage(ImageError):
 
 class ImageTooLarge(ImageError):
     """The picture has more pixels than the cap; it was not decoded."""
+
+
+class EmbeddingError(InputError):
+    """Embeddings cannot be read, or are not of the length or norm that the model takes."""
 
 
 class CalibrationError(EdgeconvError):

@@ -8,12 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgeconv.architectures import family
 from edgeconv.errors import UnknownName
 from edgeconv.files import sha256_of
+from edgeconv.parity.samples import samples_in
 from edgeconv.resolving import resolve
-from edgeconv.spec import ModelSpec
+from edgeconv.spec import ModelSpec, known_models
 from edgeconv.targets import COMPATIBILITIES, IOS_VERSIONS, Form, select_forms
-from edgeconv.verifying import pictures_from
 from edgeconv.versions import code_fingerprint, library_versions
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Request:
     weights: Path | None
     checkpoint_sha256: str
     classifier: Classifier | None
+    labels: tuple[str, ...]
     forms: tuple[Form, ...]
     out: Path
     calibration: Path | None
@@ -60,8 +62,10 @@ class Request:
             "spec": self.spec.fingerprint,
             "checkpoint": self.checkpoint_sha256,
             "artifacts": list(self.names),
-            "calibration": _fingerprint(self.calibration) if self.quantises_activations else None,
-            "images": _fingerprint(self.images) if self.verify else None,
+            "calibration": self._fingerprint(self.calibration)
+            if self.quantises_activations
+            else None,
+            "images": self._fingerprint(self.images) if self.verify else None,
             "verify": self.verify,
             "compat": self.compat,
             "minimum_ios": self.minimum_ios,
@@ -70,6 +74,10 @@ class Request:
             "libraries": library_versions(),
         }
 
+    def _fingerprint(self, place: Path | None) -> str:
+        """SHA-256 of what is in a folder; generated samples are covered by the code's own."""
+        return samples_in(place, self.spec.input).fingerprint if place else "generated"
+
 
 def plan(
     model: str | Path | Classifier = DEMO,
@@ -77,6 +85,7 @@ def plan(
     targets: Sequence[str] = ("all",),
     precisions: Sequence[str] = (),
     weights: str | Path | None = None,
+    labels: Sequence[str] = (),
     out: str | Path | None = None,
     calibration: str | Path | None = None,
     images: str | Path | None = None,
@@ -93,9 +102,8 @@ def plan(
         raise UnknownName("compatibility", compat, COMPATIBILITIES)
     if minimum_ios not in IOS_VERSIONS:
         raise UnknownName("iOS deployment target", str(minimum_ios), map(str, IOS_VERSIONS))
-    forms = tuple(select_forms(targets, precisions))
     if isinstance(model, str | Path):
-        resolved = resolve(model, Path(weights) if weights else None)
+        resolved = resolve(model, Path(weights) if weights else None, labels)
         spec, given, classifier = resolved.spec, resolved.weights, None
         checkpoint_sha256 = sha256_of(given)
     else:
@@ -103,11 +111,12 @@ def plan(
         checkpoint_sha256 = model.source.checkpoint_sha256
     return Request(
         spec=spec,
-        source=str(model) if str(model).endswith(".toml") else spec.name,
+        source=spec.name if spec.name in known_models() else str(model),
         weights=given,
         checkpoint_sha256=checkpoint_sha256,
         classifier=classifier,
-        forms=forms,
+        labels=tuple(labels),
+        forms=tuple(select_forms(targets, precisions, family(spec))),
         out=Path(out) if out else Path("build") / spec.name,
         calibration=Path(calibration) if calibration else None,
         images=Path(images) if images else None,
@@ -116,8 +125,3 @@ def plan(
         minimum_ios=minimum_ios,
         max_flip_rate=max_flip_rate,
     )
-
-
-def _fingerprint(folder: Path | None) -> str:
-    """SHA-256 of the pictures of a folder; the generated ones are covered by the code's own."""
-    return pictures_from(folder).fingerprint if folder else "generated"

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
+
 from edgeconv.artifact import Artifact, open_artifact
 from edgeconv.calibration import (
+    MOST_USED,
     CalibrationAudit,
     CalibrationSet,
-    calibration_from_folder,
+    calibration_from,
     generated_calibration,
+    row_calibration,
 )
 from edgeconv.contract import Contract
 from edgeconv.errors import UnknownName
@@ -24,18 +28,25 @@ from edgeconv.files import locked, move_into_place, sha256_of, size_of, staging,
 from edgeconv.golden import with_golden_scores
 from edgeconv.manifest import MANIFEST, PARITY, REPORT, Manifest, ManifestEntry, read_manifest
 from edgeconv.parity.decoded import decode_set
+from edgeconv.parity.embedding_set import (
+    CALIBRATION_SEED,
+    EMBEDDINGS,
+    REFERENCE_SEED,
+    golden_rows,
+)
 from edgeconv.parity.judge import judge_artifacts
 from edgeconv.parity.reference import reference_from_classifier
-from edgeconv.parity.reference_set import ReferenceSet
+from edgeconv.parity.reference_set import ReferenceSet, golden_pictures
 from edgeconv.parity.results import ParityRun, Verdict
 from edgeconv.progress import Progress, Silent
+from edgeconv.spec import Embedding
 from edgeconv.targets import Converter, Form, Options, converter
-from edgeconv.verifying import pictures_from, write_report
+from edgeconv.verifying import samples_for, write_report
 from edgeconv.versions import library_versions
 
 if TYPE_CHECKING:
     from edgeconv.classifier import Classifier
-    from edgeconv.frozen import FrozenGraph
+    from edgeconv.networks import Frozen
 
 
 @dataclass(frozen=True)
@@ -81,9 +92,11 @@ def export(
             - ``precisions``: of ``fp32``, ``fp16``, ``dynamic``, ``int8``; default: each
               target's usual ones.
             - ``weights``: the checkpoint, where the model does not bring its own.
+            - ``labels``: of the scores, for a checkpoint that names none.
             - ``out``: folder, by default ``build/<model>``.
-            - ``calibration``: folder of pictures for integer files; default: generated ones.
-            - ``images``: folder of pictures to verify on; default: the built-in set.
+            - ``calibration``: folder of pictures for integer files, or ``.npy`` rows for a model
+              of embeddings; default: generated ones.
+            - ``images``: the same, to verify on; default: the built-in set.
             - ``verify``: False leaves the files unverified, and the manifest says so.
             - ``compat``: ``tflite-2.14`` for tflite-runtime 2.14.
             - ``minimum_ios``: deployment target of ML programs.
@@ -120,15 +133,16 @@ def _up_to_date(request: Request) -> ExportRun | None:
 
 def _run(request: Request, progress: Progress) -> ExportRun:
     from edgeconv.classifier import load_classifier
-    from edgeconv.frozen import freeze
 
-    pictures = pictures_from(request.images)
     progress.step(f"loading {request.spec.name}")
-    classifier = request.classifier or load_classifier(request.source, request.weights)
-    frozen = freeze(classifier)
-    calibration, audit = _calibration(request, frozen, pictures, progress)
+    classifier = request.classifier or load_classifier(
+        request.source, request.weights, request.labels
+    )
+    samples = samples_for(classifier, request.images)
+    frozen = classifier.freeze()
+    calibration, audit = _calibration(request, classifier, frozen, samples, progress)
     options = Options(
-        calibration=calibration.pixels if calibration else None,
+        calibration=calibration.inputs if calibration else None,
         compat=request.compat,
         minimum_ios=request.minimum_ios,
     )
@@ -136,14 +150,14 @@ def _run(request: Request, progress: Progress) -> ExportRun:
         artifacts, seconds = _convert_all(request, classifier, frozen, options, stage, progress)
         parity = None
         if request.verify:
-            decoded = decode_set(pictures, classifier.spec.input.preprocessing, progress)
+            decoded = decode_set(samples, classifier.spec.input.preprocessing, progress)
             reference = reference_from_classifier(classifier, frozen, decoded, progress)
             parity = judge_artifacts(
                 artifacts, reference, max_flip_rate=request.max_flip_rate, progress=progress
             )
             progress.step("writing the report")
             write_atomically(stage / PARITY, parity.model_dump_json())
-            write_report(parity, pictures, stage / REPORT)
+            write_report(parity, samples, stage / REPORT)
         manifest = Manifest(
             model=classifier.spec.name,
             source=request.source,
@@ -176,29 +190,49 @@ def _collector_spared() -> Iterator[None]:
 
 
 def _calibration(
-    request: Request, frozen: FrozenGraph, pictures: ReferenceSet, progress: Progress
+    request: Request,
+    classifier: Classifier,
+    frozen: Frozen,
+    samples: ReferenceSet,
+    progress: Progress,
 ) -> tuple[CalibrationSet | None, CalibrationAudit | None]:
     if not request.quantises_activations:
         return None, None
-    preprocessing = frozen.spec.input.preprocessing
     if request.calibration is None:
-        calibration = generated_calibration(preprocessing)
+        calibration = _generated(classifier)
         progress.note(
-            "integer files are calibrated on generated pictures; "
-            "give real ones with --calibration DIR"
+            f"integer files are calibrated on {calibration.source}; "
+            "give real ones with --calibration PATH"
         )
     else:
-        calibration = calibration_from_folder(request.calibration, preprocessing, progress)
-    audit = calibration.audit(frozen, pictures if request.verify else None)
+        calibration = calibration_from(
+            request.calibration, classifier.spec.input.preprocessing, progress
+        )
+    audit = calibration.audit(frozen, samples if request.verify else None)
     for warning in audit.warnings():
         progress.note(warning)
     return calibration, audit
 
 
+def _generated(classifier: Classifier) -> CalibrationSet:
+    taken = classifier.spec.input
+    if isinstance(taken, Embedding):
+        return row_calibration(classifier.typical_rows(MOST_USED, CALIBRATION_SEED))
+    return generated_calibration(taken.preprocessing)
+
+
+def _golden(classifier: Classifier) -> Sequence[tuple[str, NDArray[Any]]]:
+    """Name and content of the inputs that every artifact carries scores for."""
+    taken = classifier.spec.input
+    if isinstance(taken, Embedding):
+        return golden_rows(classifier.typical_rows(EMBEDDINGS, REFERENCE_SEED))
+    return golden_pictures(taken.preprocessing)
+
+
 def _convert_all(
     request: Request,
     classifier: Classifier,
-    frozen: FrozenGraph,
+    frozen: Frozen,
     options: Options,
     stage: Path,
     progress: Progress,
@@ -238,7 +272,7 @@ def _write_artifact(
         made_with=library_versions(),
     )
     target.embed(path, contract)
-    complete = with_golden_scores(Artifact(path, contract))
+    complete = with_golden_scores(Artifact(path, contract), _golden(classifier))
     target.embed(path, complete)
     write_atomically(path.with_name(path.name + ".json"), complete.to_json() + "\n")
     return open_artifact(path)

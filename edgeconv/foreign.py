@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Literal
 
 from edgeconv.artifact import Artifact, Assumptions, open_artifact
-from edgeconv.contract import Contract, InputTensor, OutputTensor, Source
+from edgeconv.contract import Contract, EmbeddingTensor, InputTensor, OutputTensor, Source
 from edgeconv.errors import ArtifactError, NoContract, UsageError
 from edgeconv.files import sha256_of
 from edgeconv.formats.features import DICTIONARY, LABEL, Feature, Features
-from edgeconv.spec import Input, ModelSpec, Preprocessing
+from edgeconv.spec import Embedding, Input, ModelSpec, OutputKind, Preprocessing
 
 _FEATURE_READERS = {
     ".tflite": "edgeconv.formats.tflite_features",
@@ -54,9 +54,9 @@ class Context:
     summary: str = "a file that edgeconv did not make"
     notice: str | None = None
     unsafe: tuple[str, ...] = ()
-    kind: Literal["softmax", "sigmoid", "multi-label"] = "softmax"
-    preprocessing: Preprocessing | None = None
-    input: Input | None = None
+    kind: OutputKind = "softmax"
+    preprocessing: Preprocessing | Embedding | None = None
+    input: Input | Embedding | None = None
 
     @classmethod
     def of_spec(cls, spec: ModelSpec) -> Context:
@@ -121,9 +121,14 @@ def assume(path: Path, features: Features, context: Context) -> Artifact:
     Raises:
         UsageError: the file wants normalised pixels and nobody says how, or the context does not
             fit it.
-        ArtifactError: it is no classifier of colour pictures.
+        ArtifactError: it is no classifier of what the context says: colour pictures, embeddings.
     """
-    taken = _picture(path, features.inputs)
+    wanted = context.preprocessing
+    taken: _Picture | _Row = (
+        _row(path, features.inputs, wanted)
+        if isinstance(wanted, Embedding)
+        else _picture(path, features.inputs)
+    )
     given = _scores(path, features.outputs)
     context = replace(context, labels=features.labels or context.labels)
     if given.shape and given.shape[-1] != len(context.labels):
@@ -155,7 +160,9 @@ def assume(path: Path, features: Features, context: Context) -> Artifact:
         path,
         contract,
         Assumptions(
-            normalisation=None if taken.dtype == "uint8" else _normalisation(path, taken, context),
+            normalisation=_normalisation(path, taken, context)
+            if isinstance(taken, _Picture) and taken.dtype == "float32"
+            else None,
             labels=None if features.labels else context.labels,
         ),
     )
@@ -173,7 +180,9 @@ class _Picture:
 
     def contracted(self, context: Context) -> InputTensor:
         sides = (self.height, self.width)
-        known = context.preprocessing or Preprocessing(size=sides)
+        known = context.preprocessing
+        if not isinstance(known, Preprocessing):
+            known = Preprocessing(size=sides)
         return InputTensor(
             **dict(known.model_copy(update={"size": sides})),
             name=self.name,
@@ -181,6 +190,19 @@ class _Picture:
             dtype=self.dtype,
             layout=self.layout,
         )
+
+
+@dataclass(frozen=True)
+class _Row:
+    """The one input of a file, which takes an embedding."""
+
+    name: str
+    dtype: Literal["float32"] = "float32"
+
+    def contracted(self, context: Context) -> EmbeddingTensor:
+        known = context.preprocessing
+        assert isinstance(known, Embedding)
+        return EmbeddingTensor(**dict(known), name=self.name, shape=(1, known.length))
 
 
 def _contract_or_features(path: Path) -> Artifact | Features:
@@ -244,6 +266,16 @@ def _picture(path: Path, inputs: Sequence[Feature]) -> _Picture:
     )
 
 
+def _row(path: Path, inputs: Sequence[Feature], wanted: Embedding) -> _Row:
+    if len(inputs) != 1 or inputs[0].dtype != "float32" or inputs[0].shape[-1:] != (wanted.length,):
+        raise ArtifactError(
+            f"{path} takes no embedding of {wanted.length} numbers",
+            got=[f"{one.name}: {[side or 'open' for side in one.shape]}" for one in inputs],
+            expected=f"one float32 input (1, {wanted.length})",
+        )
+    return _Row(inputs[0].name)
+
+
 def _scores(path: Path, outputs: Sequence[Feature]) -> Feature:
     dictionaries = [feature for feature in outputs if feature.dtype == DICTIONARY]
     found = dictionaries or [feature for feature in outputs if feature.dtype != LABEL]
@@ -275,6 +307,7 @@ def _normalisation(path: Path, taken: _Picture, context: Context) -> Input:
             expected="labels, and scale, mean and std of [input], in a spec",
             do=f"say what they are: --spec theirs.toml, with\n\n{EXAMPLE_SPEC}\n",
         )
+    assert isinstance(context.input, Input)
     if context.input.size != (taken.height, taken.width):
         raise UsageError(
             f"{path} takes pictures of another size than the spec says",

@@ -5,84 +5,93 @@ Every target starts here, so that a model is traced once however many files are 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.classifier import Classifier
-from edgeconv.folding import fold_batch_norms
-from edgeconv.spec import ModelSpec
+from edgeconv.spec import Embedding, Input, ModelSpec
 
-INPUT_NAME = "image"
 OUTPUT_NAME = "scores"
+
+
+def input_name(spec: ModelSpec) -> str:
+    """``image`` or ``embedding``: what every exported file calls its input."""
+    return "embedding" if isinstance(spec.input, Embedding) else "image"
+
+
+def input_shape(spec: ModelSpec) -> tuple[int, ...]:
+    """(1, H, W, 3) or (1, length)."""
+    return (1, *spec.input_shape)
 
 
 @dataclass(frozen=True)
 class FrozenGraph:
     """A tensorflow function without variables.
 
-    ``function`` takes float32 (1, H, W, 3) RGB pixels 0..255 named ``image`` and gives float32
-    (1, labels) scores. The batch is fixed at 1: that is what ships, and what every converter
-    fuses best.
+    ``function`` takes one float32 tensor of :attr:`input_shape` named :attr:`input_name` (RGB
+    pixels 0..255, or an embedding) and gives float32 (1, labels) scores. The batch is fixed at 1:
+    that is what ships, and what every converter fuses best.
     """
 
     spec: ModelSpec
     function: Any
+    onnx: None = None
+
+    @property
+    def input_name(self) -> str:
+        return input_name(self.spec)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return input_shape(self.spec)
 
     @property
     def graph_def(self) -> Any:
-        """The frozen ``GraphDef``; its nodes ``image`` and ``scores`` are input and output."""
+        """The frozen ``GraphDef``; input and output are nodes of the same names."""
         return self.function.graph.as_graph_def()
 
     def scores(
-        self, pixels: NDArray[np.uint8], *, threads: int = 0, optimise: bool = True
+        self, inputs: NDArray[Any], *, threads: int = 0, optimise: bool = True
     ) -> NDArray[np.float32]:
-        """Run the frozen graph itself, by tensorflow.
-
-        Args:
-            pixels: (N, H, W, 3) RGB 0..255.
-            threads: for one operation; 0 lets tensorflow choose.
-            optimise: whether tensorflow may rewrite the graph before it runs it.
-
-        Returns:
-            (N, labels) float32.
-        """
+        """Run the frozen graph itself, by tensorflow; see :class:`edgeconv.networks.Frozen`."""
         import tensorflow as tf
 
         with tf.Graph().as_default():
             tf.graph_util.import_graph_def(self.graph_def, name="")
             with tf.compat.v1.Session(config=_session_config(threads, optimise)) as session:
                 rows = [
-                    session.run(f"{OUTPUT_NAME}:0", {f"{INPUT_NAME}:0": one[None]})
-                    for one in pixels
+                    session.run(f"{OUTPUT_NAME}:0", {f"{self.input_name}:0": one[None]})
+                    for one in inputs
                 ]
         return np.concatenate(rows)
 
 
-def freeze(classifier: Classifier) -> FrozenGraph:
-    """Trace the classifier with its normalisation and turn its variables into constants."""
+def trace(spec: ModelSpec, network: Callable[[Any], Any]) -> FrozenGraph:
+    """Trace a network with its normalisation, and turn its variables into constants.
+
+    Args:
+        spec: says what goes in and how it is normalised.
+        network: normalised float32 tensor, batch 1, to scores (1, labels).
+    """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import (
         convert_variables_to_constants_v2,
     )
 
-    height, width = classifier.spec.input.size
-    model = fold_batch_norms(classifier.model)
+    def to_scores(given: Any) -> Any:
+        taken = given if isinstance(spec.input, Embedding) else _normalise(given, spec.input)
+        return tf.identity(network(taken), name=OUTPUT_NAME)
 
-    def image_to_scores(image: Any) -> Any:
-        scores = model(_normalise(image, classifier.spec), training=False)
-        return tf.identity(scores, name=OUTPUT_NAME)
-
-    signature = tf.TensorSpec((1, height, width, 3), tf.float32, name=INPUT_NAME)
-    traced = tf.function(image_to_scores).get_concrete_function(signature)
-    return FrozenGraph(classifier.spec, convert_variables_to_constants_v2(traced))
+    signature = tf.TensorSpec(input_shape(spec), tf.float32, name=input_name(spec))
+    traced = tf.function(to_scores).get_concrete_function(signature)
+    return FrozenGraph(spec, convert_variables_to_constants_v2(traced))
 
 
-def _normalise(image: Any, spec: ModelSpec) -> Any:
+def _normalise(image: Any, given: Input) -> Any:
     """``(p * scale - mean) / std``, leaving out what would do nothing."""
-    given = spec.input
     mean, std = np.array(given.mean, np.float32), np.array(given.std, np.float32)
     scale = np.float32(given.scale)
     if mean.any():

@@ -2,44 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgeconv import checkpoints
 from edgeconv.architectures import FROM_CHECKPOINT
-from edgeconv.checkpoints import tfjs
 from edgeconv.checkpoints.checkpoint import Checkpoint
+from edgeconv.checkpoints.tfjs import MODEL_FILE
 from edgeconv.errors import CheckpointError, UsageError
 from edgeconv.files import inside, sha256_of
+from edgeconv.own_models import is_checkpoint, spec_of_checkpoint
 from edgeconv.pulling import cached
 from edgeconv.spec import ModelSpec, known_models, load_spec
+
+PARTS = (MODEL_FILE, "config.json", "open_clip_config.json")
+"""Files that stand for the folder that they lie in."""
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """A model, and the checkpoint to load into it."""
+    """A model, and the checkpoint to load into it; ``checkpoint`` where it had to be read."""
 
     spec: ModelSpec
     weights: Path
+    checkpoint: Checkpoint | None = None
 
 
-def resolve(model: str | Path, weights: str | Path | None = None) -> Resolved:
+def resolve(
+    model: str | Path, weights: str | Path | None = None, labels: Sequence[str] = ()
+) -> Resolved:
     """Find the spec and the checkpoint that are meant.
 
     Args:
         model: a known model's name, a TOML of the user's own, or a checkpoint, which is
-            recognised by its SHA-256, else by being of the format and shapes of one spec alone.
+            recognised by its SHA-256, else described by its own configuration, else by being of
+            the format and shapes of one known spec alone.
         weights: a checkpoint; by default the embedded or the pulled one.
+        labels: of the scores, for a checkpoint that names none.
 
     Raises:
         UnknownName: no known model has that name, and there is no such file.
         SpecError: the TOML does not say what it must.
-        UsageError: ``model`` is itself a checkpoint, and ``weights`` another.
+        UsageError: ``model`` is itself a checkpoint, and ``weights`` another; or labels are
+            missing, or given where a spec has them.
         CheckpointError: there are no weights here, or nobody can tell which model they are of.
     """
     given = None if weights is None else _whole(Path(weights))
-    toml = known_models().get(str(model))
-    if toml is None and Path(model).suffix != ".toml" and Path(model).exists():
+    if is_checkpoint(model, list(known_models())):
         path = _whole(Path(model))
         if given not in {None, path}:
             raise UsageError(
@@ -47,14 +57,23 @@ def resolve(model: str | Path, weights: str | Path | None = None) -> Resolved:
                 got=str(weights),
                 do="give a model's name or its TOML together with --weights",
             )
-        return Resolved(_recognised(path), path)
+        checkpoint = checkpoints.read(path)
+        return Resolved(_recognised(checkpoint, labels), path, checkpoint)
+    if labels:
+        raise UsageError(
+            f"the labels of {model} are known",
+            got=f"--labels {','.join(labels)}",
+            do="give --labels together with a checkpoint, not with a model's name or TOML",
+        )
     spec = load_spec(model)
-    return Resolved(spec, given or _default_weights(spec, toml or Path(model)))
+    toml = known_models().get(str(model)) or Path(model)
+    return Resolved(spec, given or _default_weights(spec, toml))
 
 
 def _whole(path: Path) -> Path:
     """The folder, for a file that is only a part of a checkpoint."""
-    return path.parent if path.name == tfjs.MODEL_FILE else path
+    is_part = path.name in PARTS or path.name.endswith(".index.json")
+    return path.parent if is_part else path
 
 
 def _default_weights(spec: ModelSpec, toml: Path) -> Path:
@@ -74,20 +93,26 @@ def _default_weights(spec: ModelSpec, toml: Path) -> Path:
     )
 
 
-def _recognised(path: Path) -> ModelSpec:
-    """The known model that a checkpoint belongs to."""
+def _recognised(checkpoint: Checkpoint, labels: Sequence[str]) -> ModelSpec:
+    """The model that a checkpoint belongs to: a known one, or one that it describes itself."""
     specs = [load_spec(name) for name in known_models()]
-    checkpoint = checkpoints.read(path)
-    digest = sha256_of(checkpoint.path)
-    fits = [spec for spec in specs if spec.checkpoint.sha256 == digest] or [
-        spec for spec in specs if _fits(spec, checkpoint)
-    ]
+    if not labels:
+        digest = sha256_of(checkpoint.path)
+        for spec in specs:
+            if spec.checkpoint.sha256 == digest:
+                return spec
+    if labels or checkpoint.declared is not None:
+        described = spec_of_checkpoint(checkpoint, labels)
+        if described is not None:
+            return described
+    fits = [spec for spec in specs if _fits(spec, checkpoint)]
     if len(fits) != 1:
         raise CheckpointError(
-            f"cannot tell which model {path} belongs to",
+            f"cannot tell which model {checkpoint.path} belongs to",
             got=f"it fits {', '.join(spec.name for spec in fits)}" if fits else "it fits none",
             expected="a checkpoint of one of " + ", ".join(spec.name for spec in specs),
-            do=f"name the model: edgeconv export MODEL --weights {path}",
+            do=f"name the model: edgeconv export MODEL --weights {checkpoint.path}, or, where the "
+            "file lists its layers, its labels: --labels Neutral,Porn,Sexy",
         )
     return fits[0]
 
@@ -98,7 +123,7 @@ def _fits(spec: ModelSpec, checkpoint: Checkpoint) -> bool:
     A spec that takes any layers is never guessed: other labels may come with the same shapes.
     """
     return (
-        spec.architecture["kind"] != FROM_CHECKPOINT
+        spec.architecture["kind"] not in FROM_CHECKPOINT
         and checkpoint.format in spec.checkpoint.formats
         and any(tensor.shape == (len(spec.labels),) for tensor in checkpoint.tensors.values())
     )

@@ -1,20 +1,40 @@
-"""What is inside an exported file, as plain JSON values: its contract, and the file itself."""
+"""What a model is, or what is inside an exported file: its contract, and the file itself."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeconv.artifact import open_artifact
+from edgeconv.artifact import SUFFIXES, open_artifact
 from edgeconv.errors import NoContract
 from edgeconv.foreign import read_features
 from edgeconv.formats.features import Features
+from edgeconv.own_models import is_checkpoint
+from edgeconv.resolving import resolve
 from edgeconv.runtimes.coreml import SUFFIXES as COREML_SUFFIXES
+from edgeconv.spec import ModelSpec, known_models, load_spec
 
 if TYPE_CHECKING:
     from edgeconv.runtimes.coreml_reference import InputFeature, OutputFeature
     from edgeconv.runtimes.coreml_reference.inspect import Summary
+
+
+def find_spec(model: str | Path, labels: Sequence[str] = (), /) -> ModelSpec | None:
+    """The spec of a known model, of a TOML file, or of a checkpoint by what it says of itself.
+
+    Returns:
+        None for an exported file, which has a contract, and no spec.
+
+    Raises:
+        UnknownName, SpecError, UsageError, CheckpointError: as :func:`edgeconv.resolving.resolve`.
+    """
+    if Path(model).suffix in SUFFIXES and Path(model).exists():
+        return None
+    if is_checkpoint(model, list(known_models())):
+        return resolve(model, labels=labels).spec
+    return load_spec(model)
 
 
 def describe(path: Path) -> dict[str, Any]:

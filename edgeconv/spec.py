@@ -17,7 +17,9 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationError,
     model_validator,
 )
@@ -47,11 +49,25 @@ class Strict(BaseModel):
 
 
 class Resize(Strict):
-    """How a picture is brought to the model's size."""
+    """How a picture is brought to the model's size.
+
+    ``center_crop`` scales the picture until it covers ``size / crop``, rounded down (``crop`` is
+    timm's ``crop_pct``), and keeps the middle; ``stretch`` does the same without minding its
+    proportions. Where the margin is odd, ``offset`` says where the middle starts: ``round`` to the
+    even pixel, as torchvision does, or ``floor``, as Hugging Face does.
+    """
 
     mode: Literal["stretch", "center_crop", "pad"] = "stretch"
     filter: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear"
     antialias: bool = True
+    crop: Annotated[Number, Field(gt=0, le=1)] = 1.0
+    offset: Literal["round", "floor"] = "round"
+
+    @model_validator(mode="after")
+    def _a_padded_picture_is_kept_whole(self) -> Resize:
+        if self.mode == "pad" and self.crop != 1:
+            raise ValueError("mode = 'pad' keeps the whole picture: crop has no meaning there")
+        return self
 
 
 class Preprocessing(Strict):
@@ -64,6 +80,16 @@ class Preprocessing(Strict):
     resize: Resize = Resize()
     exif: Literal["apply", "ignore"] = "apply"
     background: Annotated[str, Field(pattern="^#[0-9a-f]{6}$")] = "#ffffff"
+
+    @property
+    def noun(self) -> str:
+        """What one input is called."""
+        return "picture"
+
+    @property
+    def extent(self) -> str:
+        """How large one input is, in words."""
+        return " x ".join(map(str, self.size))
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -84,10 +110,65 @@ class Input(Preprocessing):
     std: tuple[Number, Number, Number] = (1.0, 1.0, 1.0)
 
 
-class Output(Strict):
-    """What the scores are: ``softmax`` sums to one, ``sigmoid`` and ``multi-label`` do not."""
+class Embedding(Strict):
+    """A row of numbers that another network made of a picture or a text.
 
-    kind: Literal["softmax", "sigmoid", "multi-label"] = "softmax"
+    ``length`` float32 numbers, of Euclidean norm one where ``unit``. ``made_by`` names the network,
+    for people: the scores mean nothing for another one's rows.
+    """
+
+    length: Annotated[int, Field(gt=0)]
+    unit: bool = True
+    made_by: str | None = None
+
+    @property
+    def noun(self) -> str:
+        """What one input is called."""
+        return "embedding"
+
+    @property
+    def extent(self) -> str:
+        """How large one input is, in words."""
+        return f"{self.length} numbers"
+
+    @property
+    def preprocessing(self) -> Embedding:
+        """What is known of a row outside the graph."""
+        return Embedding(length=self.length, unit=self.unit, made_by=self.made_by)
+
+
+_PICTURE, _EMBEDDING = "(picture)", "(embedding)"
+
+
+def _kind_of_input(table: Any) -> str:
+    says = table if isinstance(table, dict) else vars(table)
+    return _EMBEDDING if "length" in says else _PICTURE
+
+
+PictureOrEmbedding = Discriminator(_kind_of_input)
+"""Tells :data:`Pictured` from :data:`Embedded` by whether a length is stated."""
+
+Pictured, Embedded = Tag(_PICTURE), Tag(_EMBEDDING)
+
+_TAGS = {_PICTURE, _EMBEDDING}
+
+OutputKind = Literal["softmax", "sigmoid", "multi-label", "linear"]
+
+
+ONE_LOGIT = ("sigmoid", "linear")
+"""The kinds of output that are one number for two labels."""
+
+
+class Output(Strict):
+    """What the scores are.
+
+    ``softmax``: one logit a label; scores sum to one. ``multi-label``: the sigmoid of one logit a
+    label; they do not. ``sigmoid``: one logit for two labels; the second label's score is its
+    sigmoid, the first one's the complement. ``linear``: the same without the sigmoid: a number that
+    was trained towards 0 and 1, and may leave them.
+    """
+
+    kind: OutputKind = "softmax"
 
 
 class Published(Strict):
@@ -131,7 +212,9 @@ class ModelSpec(Strict):
     labels: Annotated[tuple[Label, ...], Field(min_length=2)]
     unsafe: tuple[Label, ...] = ()
     architecture: dict[str, Any]
-    input: Input
+    input: Annotated[
+        Annotated[Input, Pictured] | Annotated[Embedding, Embedded], PictureOrEmbedding
+    ]
     output: Output = Output()
     checkpoint: CheckpointSource
     training: dict[str, Any] | None = None
@@ -145,10 +228,37 @@ class ModelSpec(Strict):
         return self
 
     @model_validator(mode="after")
+    def _one_logit_is_for_two_labels(self) -> ModelSpec:
+        if self.output.kind in ONE_LOGIT and len(self.labels) != 2:
+            raise ValueError(f"kind = {self.output.kind!r} gives one number, for two labels")
+        return self
+
+    @model_validator(mode="after")
     def _architecture_has_a_kind(self) -> ModelSpec:
         if not isinstance(self.architecture.get("kind"), str):
             raise ValueError('[architecture] needs kind = "..."')
         return self
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one input: (H, W, 3) pixels or (length,) numbers."""
+        given = self.input
+        return (given.length,) if isinstance(given, Embedding) else (*given.size, 3)
+
+    @property
+    def pictures(self) -> Input:
+        """How a model of pictures takes them.
+
+        Raises:
+            SpecError: it takes embeddings.
+        """
+        if isinstance(self.input, Embedding):
+            raise SpecError(
+                f"{self.name} takes no pictures",
+                got=f"embeddings of {self.input.length} numbers",
+                expected="[input] with a size",
+            )
+        return self.input
 
     @property
     def fingerprint(self) -> str:
@@ -196,6 +306,7 @@ def _read_spec(path: Path) -> ModelSpec:
 def explain(error: ValidationError) -> list[str]:
     """One line a finding: the key, what is wrong with it, and what stands there."""
     return [
-        f"{'.'.join(map(str, finding['loc'])) or 'file'}: {finding['msg']}"
+        f"{'.'.join(str(key) for key in finding['loc'] if key not in _TAGS) or 'file'}: "
+        f"{finding['msg']}"
         for finding in error.errors()
     ]

@@ -12,8 +12,10 @@ from edgeconv.errors import EdgeconvError, NoContract, UsageError
 from edgeconv.files import write_atomically
 from edgeconv.foreign import open_artifacts
 from edgeconv.manifest import read_manifest
+from edgeconv.own_models import is_checkpoint
 from edgeconv.parity.candidate import Answers
 from edgeconv.parity.decoded import decode_set
+from edgeconv.parity.embedding_set import EMBEDDINGS, REFERENCE_SEED, embedding_set
 from edgeconv.parity.judge import judge_artifacts
 from edgeconv.parity.recording import read_recording
 from edgeconv.parity.recording import record as write_down
@@ -22,11 +24,12 @@ from edgeconv.parity.reference import (
     reference_from_artifact,
     reference_from_classifier,
 )
-from edgeconv.parity.reference_set import ReferenceSet, folder_set, generated_set
+from edgeconv.parity.reference_set import ReferenceSet, generated_set
 from edgeconv.parity.results import ParityRun
+from edgeconv.parity.samples import samples_in
 from edgeconv.parity.thumbnails import thumbnails
 from edgeconv.progress import Progress, Silent
-from edgeconv.spec import Preprocessing, known_models, load_spec
+from edgeconv.spec import Embedding, Preprocessing, known_models, load_spec
 
 if TYPE_CHECKING:
     from edgeconv.classifier import Classifier
@@ -42,6 +45,7 @@ def verify(
     max_flip_rate: float | None = None,
     record: str | Path | None = None,
     recording: str | Path | None = None,
+    html: str | Path | None = None,
     progress: Progress | None = None,
 ) -> ParityRun:
     """Judge an artifact, or all artifacts of a folder.
@@ -55,10 +59,12 @@ def verify(
             or the embedded one.
         spec: a known model or a TOML; says what files without a contract do not: labels,
             normalisation, resizing.
-        images: a folder of pictures; by default the built-in set.
+        images: a folder of pictures, or ``.npy`` rows for models of embeddings; by default the
+            built-in set.
         max_flip_rate: 0..1, instead of the default of each precision.
         record: where to write what the one artifact answered on this machine.
         recording: a file that ``record`` wrote, judged in place of running the one artifact.
+        html: where to write the report.
         progress: told what is being done.
 
     Raises:
@@ -77,14 +83,14 @@ def verify(
     given = None if recording is None else read_recording(Path(recording))
     sides = _open(paths, against, Path(weights) if weights else None, spec, progress)
     _must_be_one_model(sides.artifacts)
-    reference = _reference(sides, pictures_from(images), progress)
+    reference = _reference(sides, images, progress)
 
     def keep(artifact: Artifact, answers: Sequence[Answers]) -> None:
         if record is not None:
             content = write_down(artifact, answers, reference.pictures).model_dump_json(indent=1)
             write_atomically(Path(record), content + "\n")
 
-    return judge_artifacts(
+    run = judge_artifacts(
         sides.artifacts,
         reference,
         max_flip_rate=max_flip_rate,
@@ -92,15 +98,32 @@ def verify(
         recording=given,
         answered=keep,
     )
+    if html is not None:
+        write_report(run, reference.pictures.source, Path(html))
+    return run
 
 
-def pictures_from(images: str | Path | None) -> ReferenceSet:
-    """The set of a folder, or the built-in one.
+def samples_for(original: Classifier | Artifact, images: str | Path | None) -> ReferenceSet:
+    """What an original is run on: what is in a place, or the built-in set.
+
+    Args:
+        original: says whether pictures or embeddings are wanted.
+        images: a folder of pictures; or a ``.npy`` file, or a folder of them.
 
     Raises:
-        UsageError: there is no such folder, or no picture in it.
+        UsageError: there is no such place, nothing in it, or no built-in set for this original.
     """
-    return folder_set(Path(images)) if images else generated_set()
+    taken = original.contract.input if isinstance(original, Artifact) else original.spec.input
+    if images:
+        return samples_in(Path(images), taken)
+    if isinstance(taken, Preprocessing):
+        return generated_set()
+    if isinstance(original, Artifact):
+        raise UsageError(
+            f"{original.path.name} takes embeddings, and nobody says what they look like",
+            do="give some: --images rows.npy, or hold it against its original",
+        )
+    return embedding_set(original.typical_rows(EMBEDDINGS, REFERENCE_SEED))
 
 
 def write_report(run: ParityRun, pictures: ReferenceSet, path: Path) -> None:
@@ -142,18 +165,17 @@ def _open(
     return _Sides(open_artifacts(paths, said or classifier.spec), classifier)
 
 
-def _reference(sides: _Sides, pictures: ReferenceSet, progress: Progress) -> Reference:
+def _reference(sides: _Sides, images: str | Path | None, progress: Progress) -> Reference:
     """Run what the artifacts are held against."""
     original = sides.original
+    pictures = samples_for(original, images)
     described = original.contract if isinstance(original, Artifact) else original.spec
     preprocessing = described.input.preprocessing
     _must_be_of_one_size(sides.artifacts, preprocessing)
     decoded = decode_set(pictures, preprocessing, progress)
     if isinstance(original, Artifact):
         return reference_from_artifact(original, decoded, progress)
-    from edgeconv.frozen import freeze
-
-    return reference_from_classifier(original, freeze(original), decoded, progress)
+    return reference_from_classifier(original, original.freeze(), decoded, progress)
 
 
 def _classifier(against: str | Path, weights: Path | None, spec: str | Path | None) -> Classifier:
@@ -182,13 +204,16 @@ def _with_contract(path: Path) -> Artifact:
         ) from error
 
 
-def _must_be_of_one_size(artifacts: Sequence[Artifact], preprocessing: Preprocessing) -> None:
+def _must_be_of_one_size(
+    artifacts: Sequence[Artifact], preprocessing: Preprocessing | Embedding
+) -> None:
     for artifact in artifacts:
-        if artifact.contract.input.size != preprocessing.size:
+        if artifact.contract.input.extent != preprocessing.extent:
             raise UsageError(
-                f"{artifact.path.name} takes pictures of another size than its reference",
-                got=" x ".join(map(str, artifact.contract.input.size)),
-                expected=" x ".join(map(str, preprocessing.size)),
+                f"{artifact.path.name} takes {preprocessing.noun}s of another size than its "
+                "reference",
+                got=artifact.contract.input.extent,
+                expected=preprocessing.extent,
             )
 
 
@@ -216,10 +241,13 @@ def _original(artifact: Artifact, weights: Path | None) -> Classifier:
     model = manifest.source if manifest else artifact.contract.model
     do = "name the checkpoint with --weights, or another artifact with --against"
     try:
-        classifier = load_classifier(model, weights)
+        labels = artifact.contract.labels if is_checkpoint(model, list(known_models())) else ()
+        classifier = load_classifier(model, weights, labels)
     except EdgeconvError as error:
         raise UsageError(
-            f"the original of {artifact.path.name} cannot be loaded", got=str(error), do=do
+            f"the original of {artifact.path.name} cannot be loaded",
+            got=[error.message, *error.got],
+            do=do,
         ) from error
     wanted = artifact.contract.source.checkpoint_sha256
     if classifier.source.checkpoint_sha256 != wanted:

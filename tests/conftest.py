@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from edgeconv.classifier import load_classifier
 from edgeconv.exporting import export
-from edgeconv.frozen import freeze
 from edgeconv.spec import ModelSpec, load_spec
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -182,7 +181,7 @@ def demo():
 
 @pytest.fixture(scope="session")
 def frozen_demo(demo):
-    return freeze(demo)
+    return demo.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@ import shutil
 import numpy as np
 import pytest
 
-from edgeconv.calibration import MOST_USED, calibration_from_folder, generated_calibration
+from edgeconv.calibration import MOST_USED, calibration_from, generated_calibration
 from edgeconv.errors import CalibrationError, UsageError
 from edgeconv.parity.reference_set import folder_set, generated_set
 from edgeconv.progress import Silent
@@ -22,19 +22,19 @@ def preprocessing(demo):
 
 
 def audited(folder, preprocessing, frozen, parity_set):
-    return calibration_from_folder(folder, preprocessing, Silent()).audit(frozen, parity_set)
+    return calibration_from(folder, preprocessing, Silent()).audit(frozen, parity_set)
 
 
 def test_the_generated_set_shares_no_picture_with_the_parity_set(demo, frozen_demo, preprocessing):
     calibration = generated_calibration(preprocessing)
-    assert calibration.pixels.shape == (MOST_USED, 224, 224, 3)
+    assert calibration.inputs.shape == (MOST_USED, 224, 224, 3)
     audit = calibration.audit(frozen_demo, generated_set())
     assert (audit.overlap, audit.used) == (0, MOST_USED)
     assert sum(audit.labels.values()) == pytest.approx(1)
 
 
 def test_overlap_with_the_parity_set_is_counted_and_said(demo, frozen_demo, preprocessing, folder):
-    audit = calibration_from_folder(folder, preprocessing, Silent()).audit(
+    audit = calibration_from(folder, preprocessing, Silent()).audit(
         frozen_demo, folder_set(folder)
     )
     assert audit.overlap == 6
@@ -43,7 +43,7 @@ def test_overlap_with_the_parity_set_is_counted_and_said(demo, frozen_demo, prep
 
 def test_unreadable_pictures_are_counted(demo, frozen_demo, preprocessing, folder):
     (folder / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    audit = calibration_from_folder(folder, preprocessing, Silent()).audit(
+    audit = calibration_from(folder, preprocessing, Silent()).audit(
         frozen_demo, generated_set()
     )
     assert list(audit.skipped) == ["torn.png"]
@@ -54,8 +54,8 @@ def test_large_folders_are_sampled_evenly(preprocessing, tmp_path):
     content = [picture.read() for picture in generated_set().pictures[:2]]
     for number in range(2 * MOST_USED):
         (tmp_path / f"{number:04d}.png").write_bytes(content[number % 2])
-    calibration = calibration_from_folder(tmp_path, preprocessing, Silent())
-    assert len(calibration.pixels) == MOST_USED
+    calibration = calibration_from(tmp_path, preprocessing, Silent())
+    assert len(calibration.inputs) == MOST_USED
     assert calibration.found == 2 * MOST_USED
 
 
@@ -69,7 +69,7 @@ def test_one_label_only_is_said(demo, frozen_demo, preprocessing, folder):
     for picture, label in zip(dots, best, strict=True):
         if label == best[0]:
             (folder / picture.name).write_bytes(picture.read())
-    audit = calibration_from_folder(folder, preprocessing, Silent()).audit(
+    audit = calibration_from(folder, preprocessing, Silent()).audit(
         frozen_demo, generated_set()
     )
     assert any("of one label" in warning for warning in audit.warnings())
@@ -86,12 +86,12 @@ def test_one_picture_repeated_is_refused(preprocessing, folder):
     for other in others:
         shutil.copy(first, other)
     with pytest.raises(CalibrationError, match="one picture only"):
-        calibration_from_folder(folder, preprocessing, Silent())
+        calibration_from(folder, preprocessing, Silent())
 
 
 def test_nothing_readable_or_nothing_at_all_is_refused(preprocessing, tmp_path):
     with pytest.raises(UsageError):
-        calibration_from_folder(tmp_path, preprocessing, Silent())
+        calibration_from(tmp_path, preprocessing, Silent())
     (tmp_path / "x.png").write_bytes(b"")
     with pytest.raises(CalibrationError, match="not one calibration picture"):
-        calibration_from_folder(tmp_path, preprocessing, Silent())
+        calibration_from(tmp_path, preprocessing, Silent())

@@ -19,6 +19,7 @@ from safetensors.numpy import load_file, save_file
 from edgeconv.checkpoints import safetensors
 from edgeconv.classifier import Classifier, load_classifier
 from edgeconv.errors import CheckpointError, CheckpointMismatch, CorruptCheckpoint, UsageError
+from edgeconv.normalising import normalise
 
 HEAD = {
     "average_pooling2d_1": "pool",
@@ -180,7 +181,9 @@ def test_every_format_gives_the_same_scores(
     path = FORMATS[name](small, tmp_path)
     classifier = load_classifier(specs / "small.toml", path)
     # Called directly: to trace it anew for every format would take most of the time.
-    scores = classifier.model(classifier.normalise(small_pixels), training=False)
+    scores = classifier.network.model(
+        normalise(small_pixels, classifier.spec.input), training=False
+    )
     np.testing.assert_allclose(scores, wanted, atol=1e-5)
 
 
@@ -190,8 +193,8 @@ def test_our_own_format_gives_the_same_scores(
     classifier = load_classifier(specs / "small.toml", saved)
     np.testing.assert_allclose(classifier.scores(small_pixels, batch_size=7), wanted, atol=1e-4)
     assert classifier.source.checkpoint_format == "safetensors"
-    names = [layer.name for layer in classifier.model.layers]
-    again = load_classifier(specs / "small.toml", saved).model
+    names = [layer.name for layer in classifier.network.model.layers]
+    again = load_classifier(specs / "small.toml", saved).network.model
     assert names == [layer.name for layer in again.layers]
 
 
@@ -304,7 +307,7 @@ def test_nan_is_refused(saved: Path, specs: Path, tmp_path: Path) -> None:
 
 def test_pixels_of_another_size_are_refused(saved: Path, specs: Path) -> None:
     classifier = load_classifier(specs / "small.toml", saved)
-    with pytest.raises(UsageError, match="cannot take these pixels"):
+    with pytest.raises(UsageError, match="cannot take these inputs"):
         classifier.scores(np.zeros((1, 64, 64, 3), np.uint8))
 
 
@@ -314,7 +317,7 @@ def test_normalisation_is_per_channel(small_spec: Any) -> None:
     )
     spec = small_spec.model_copy(update={"input": how})
     pixels = np.uint8([[[[0, 51, 255]]]])
-    found = Classifier(spec, None, None).normalise(pixels)  # type: ignore[arg-type]
+    found = normalise(pixels, spec.input)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, [[[[-1.0, -0.05, 0.5]]]], atol=1e-7)
 

@@ -27,7 +27,7 @@ def demo() -> Classifier:
 @pytest.fixture(scope="module")
 def held_out(demo: Classifier) -> Evaluation:
     generated = recipe_of(demo.spec).generated
-    return evaluate(demo.model, open_dataset(demo.spec, None, generated).held_out, demo.spec)
+    return evaluate(demo.network.model, open_dataset(demo.spec, None, generated).held_out, demo.spec)
 
 
 def stated(figure: str) -> float:

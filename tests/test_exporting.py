@@ -16,6 +16,7 @@ from edgeconv.exporting import export
 from edgeconv.files import STAGING_PREFIX, sha256_of
 from edgeconv.golden import with_golden_scores
 from edgeconv.manifest import read_manifest
+from edgeconv.parity.reference_set import golden_pictures
 from edgeconv.parity.results import Verdict
 
 ALL_NINE = {
@@ -77,7 +78,8 @@ def test_a_file_gives_its_golden_scores_again(demo_run):
         artifact = open_artifact(demo_run.out / name)
         assert len(artifact.contract.golden) == 8
         assert artifact.contract.golden_from
-        assert with_golden_scores(artifact) == artifact.contract
+        pictures = golden_pictures(artifact.contract.input.preprocessing)
+        assert with_golden_scores(artifact, pictures) == artifact.contract
 
 
 def test_the_folder_holds_manifest_parity_and_report(demo_run):

@@ -15,11 +15,10 @@ import pytest
 from edgeconv.artifact import open_artifact
 from edgeconv.errors import ArtifactError, NoContract, UsageError
 from edgeconv.foreign import EXAMPLE_SPEC, open_artifacts
-from edgeconv.frozen import freeze
 from edgeconv.parity.reference_set import generated_set
 from edgeconv.parity.results import Verdict
 from edgeconv.spec import load_spec
-from edgeconv.verifying import pictures_from, verify, write_report
+from edgeconv.verifying import verify
 
 LENIENT = 0.2
 """40 pictures bound a flip rate at 7 %: enough to see what is broken."""
@@ -53,7 +52,7 @@ def pictures(tmp_path_factory):
 def bare(demo):
     """The demo's graph without its normalisation, as most people export theirs."""
     unscaled = demo.spec.input.model_copy(update={"scale": 1.0})
-    return freeze(replace(demo, spec=demo.spec.model_copy(update={"input": unscaled})))
+    return replace(demo, spec=demo.spec.model_copy(update={"input": unscaled})).freeze()
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +163,7 @@ def test_a_checkpoint_is_explained_by_the_spec(theirs, demo, spec, pictures, tmp
     from edgeconv.checkpoints import safetensors
 
     checkpoint = tmp_path / "demo.safetensors"
-    safetensors.write(demo.model, checkpoint, "float32")
+    safetensors.write(demo.network.model, checkpoint, "float32")
     few = tmp_path / "few"
     few.mkdir()
     for picture in sorted(pictures.iterdir())[:4]:
@@ -175,8 +174,8 @@ def test_a_checkpoint_is_explained_by_the_spec(theirs, demo, spec, pictures, tmp
 
 
 def test_a_report_off_a_mac_never_speaks_of_core_ml(theirs, demo_artifact, pictures, tmp_path):
-    run = verify(theirs / "theirs.mlmodel", against=demo_artifact, images=pictures)
-    write_report(run, pictures_from(pictures), tmp_path / "report.html")
+    html = tmp_path / "report.html"
+    verify(theirs / "theirs.mlmodel", against=demo_artifact, images=pictures, html=html)
     text = (tmp_path / "report.html").read_text()
     assert "run by the reference executor" in text
     assert "file semantics verified by the reference executor" in text

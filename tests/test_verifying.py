@@ -44,7 +44,7 @@ def test_another_checkpoint_is_no_reference(demo, demo_artifact, few, tmp_path):
     from edgeconv.checkpoints import safetensors
 
     other = tmp_path / "other.safetensors"
-    safetensors.write(demo.model, other, "float32")
+    safetensors.write(demo.network.model, other, "float32")
     with pytest.raises(UsageError, match="made from another checkpoint"):
         verify(demo_artifact, weights=other, images=few)
 

@@ -39,6 +39,11 @@ def stdout() -> Console:
     return console
 
 
+def listed(text: str) -> list[str]:
+    """The parts of a comma-separated option."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
 def print_json(document: Any) -> None:
     """The one JSON document of a run."""
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeconv.cli.console import exit_code, print_json, progress, stdout, warn_of
+from edgeconv.cli.console import exit_code, listed, print_json, progress, stdout, warn_of
 from edgeconv.cli.run_table import print_run, size_text
 
 if TYPE_CHECKING:
@@ -33,12 +33,17 @@ def export(
         typer.Option(help="fp32, fp16, dynamic, int8, comma-separated. Default: the usual ones."),
     ] = "",
     weights: Annotated[Path | None, typer.Option(help="The checkpoint to export.")] = None,
+    labels: Annotated[
+        str, typer.Option(help="Of the scores, comma-separated, for a checkpoint that names none.")
+    ] = "",
     out: Annotated[Path | None, typer.Option(help="Folder to write. Default: build/MODEL")] = None,
     calibration: Annotated[
-        Path | None, typer.Option(help="Folder of pictures that integer files are calibrated on.")
+        Path | None,
+        typer.Option(help="Folder of pictures (or .npy rows) to calibrate integer files on."),
     ] = None,
     images: Annotated[
-        Path | None, typer.Option(help="Folder of pictures to verify on. Default: built-in set.")
+        Path | None,
+        typer.Option(help="Folder of pictures (or .npy rows) to verify on. Default: built-in set."),
     ] = None,
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Run and judge every file made.")
@@ -60,9 +65,10 @@ def export(
     from edgeconv.exporting import export as run_export
 
     options: dict[str, Any] = {
-        "targets": _listed(target),
-        "precisions": _listed(precision),
+        "targets": listed(target),
+        "precisions": listed(precision),
         "weights": weights,
+        "labels": listed(labels),
         "out": out,
         "calibration": calibration,
         "images": images,
@@ -82,10 +88,6 @@ def export(
     else:
         _show(run)
     raise typer.Exit(exit_code(run.verdict))
-
-
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _show_plan(request: Request, as_json: bool) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from edgeconv.cli.console import print_json, stdout, warn_of
+from edgeconv.cli.console import listed, print_json, stdout, warn_of
 
 
 def register(app: typer.Typer) -> None:
@@ -15,19 +16,29 @@ def register(app: typer.Typer) -> None:
 
 
 def show(
-    model: Annotated[str, typer.Argument(help="A known model, a spec (.toml), or an artifact.")],
+    model: Annotated[
+        str, typer.Argument(help="A known model, a spec (.toml), an artifact, or a checkpoint.")
+    ],
+    labels: Annotated[
+        str, typer.Option(help="Of the scores, comma-separated, for a checkpoint that names none.")
+    ] = "",
+    toml: Annotated[
+        bool, typer.Option("--toml", help="The spec as a TOML page, to keep and to edit.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Show a model's spec, or what is inside an exported file: contract, operations, traps."""
-    from edgeconv.artifact import SUFFIXES
-    from edgeconv.showing import describe
-    from edgeconv.spec import load_spec
+    from edgeconv.errors import UsageError
+    from edgeconv.own_models import spec_as_toml
+    from edgeconv.showing import describe, find_spec
 
-    path = Path(model)
-    if path.suffix in SUFFIXES:
-        document = describe(path)
-    else:
-        document = load_spec(model).model_dump(mode="json", exclude_none=True)
+    spec = find_spec(model, listed(labels))
+    if toml and spec is None:
+        raise UsageError(f"{model} has no spec", got="an exported file, which has a contract")
+    if toml and spec is not None:
+        sys.stdout.write(spec_as_toml(spec))
+        return
+    document = spec.model_dump(mode="json", exclude_none=True) if spec else describe(Path(model))
     if as_json:
         print_json(document)
         return

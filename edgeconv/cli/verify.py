@@ -57,10 +57,9 @@ def verify(
             max_flip_rate=max_flip_rate,
             record=record,
             recording=recording,
+            html=html,
             progress=shown,
         )
-    if html:
-        api.write_report(run, api.pictures_from(images), html)
     warn_of(run.notice)
     if as_json:
         print_json(run_as_json(run))

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from edgeconv.formats.features import Feature, Features, named_for_what_it_is
+from edgeconv.formats.onnx_file import read_structure
 from edgeconv.formats.onnx_inspect import read_precision
-from edgeconv.formats.onnx_metadata import load_model
 
 
 def read_features(path: Path) -> Features:
@@ -18,7 +18,7 @@ def read_features(path: Path) -> Features:
     Raises:
         ArtifactError: it is no ONNX file.
     """
-    model = load_model(path)
+    model = read_structure(path)
     constants = {tensor.name for tensor in model.graph.initializer}
     return Features(
         # Files of IR version 3 list their weights among the inputs.

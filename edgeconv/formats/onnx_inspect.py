@@ -18,6 +18,8 @@ MOVES_DATA = frozenset(
 CLAMPS = frozenset({"Clip", "Relu"})
 """Runtimes fold these into the rounding of the operation before them."""
 
+WIDE_INTEGERS = frozenset({"int32", "int64"})
+
 
 def read_precision(model: Any, asked: str) -> Precision:
     """Weights by stored type, activation type, and the share of operations left in float.
@@ -27,7 +29,7 @@ def read_precision(model: Any, asked: str) -> Precision:
     that runtimes fuse (ONNX Runtime, "Quantize ONNX models", QDQ format).
 
     Args:
-        model: an ``onnx.ModelProto`` with its weights.
+        model: an ``onnx.ModelProto``; its initializers may be hollow.
         asked: the precision that was asked for, kept beside what was found.
     """
     weights = _weights_by_type(model.graph)
@@ -44,11 +46,14 @@ def read_precision(model: Any, asked: str) -> Precision:
 
 
 def _weights_by_type(graph: Any) -> Counter[str]:
-    """Values of constants with two or more elements; shapes and axes (int64) are no weights."""
+    """Values of constants with two or more elements.
+
+    Wide integers are none: they are shapes, axes, keys of tables, and the biases of integer files.
+    """
     found: Counter[str] = Counter()
     for tensor in graph.initializer:
         values = int(np.prod(tensor.dims))
-        if values > 1 and (name := _type_name(tensor.data_type)) != "int64":
+        if values > 1 and (name := _type_name(tensor.data_type)) not in WIDE_INTEGERS:
             found[name] += values
     return found
 

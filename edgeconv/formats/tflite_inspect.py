@@ -128,6 +128,24 @@ def io_quantisation(model: bytes) -> IoQuantisation:
     )
 
 
+def score_step(model: bytes) -> float | None:
+    """The smallest difference that the first output can express; None where it is float throughout.
+
+    A float output that comes straight out of a DEQUANTIZE is as coarse as the integers before it.
+
+    Raises:
+        ArtifactError: this is no TFLite model.
+    """
+    unpacked = unpack(model)
+    graph = unpacked.subgraphs[0]
+    output = graph.outputs[0]
+    for operator in graph.operators:
+        if output in operator.outputs and _operator_name(unpacked, operator) == "DEQUANTIZE":
+            output = operator.inputs[0]
+    quantised = quantisation_of(graph.tensors[output])
+    return quantised.scale if quantised else None
+
+
 def quantisation_of(tensor: TensorT) -> Quantisation | None:
     """How a tensor is quantised; None where it is float."""
     if not _is_quantised(tensor):
@@ -161,11 +179,14 @@ def _weights(model: ModelT) -> Iterator[TensorT]:
 def _computing(model: ModelT) -> Iterator[tuple[SubGraphT, OperatorT]]:
     for graph in model.subgraphs:
         for operator in graph.operators:
-            code = model.operatorCodes[operator.opcodeIndex]
-            # Codes above 127 stand in the newer of the two fields, and 127 in the older.
-            number = max(code.builtinCode, code.deprecatedBuiltinCode)
-            if _operator_names().get(number) not in MOVES_DATA:
+            if _operator_name(model, operator) not in MOVES_DATA:
                 yield graph, operator
+
+
+def _operator_name(model: ModelT, operator: OperatorT) -> str | None:
+    code = model.operatorCodes[operator.opcodeIndex]
+    # Codes above 127 stand in the newer of the two fields, and 127 in the older.
+    return _operator_names().get(max(code.builtinCode, code.deprecatedBuiltinCode))
 
 
 def _results(graph: SubGraphT, operator: OperatorT) -> list[TensorT]:

@@ -1,4 +1,4 @@
-"""The metadata flatbuffer of an image classifier, written by hand.
+"""The metadata flatbuffer of a classifier, written by hand.
 
 Source: ``metadata_schema.fbs`` of tflite-support, schema 1.1.0; table and field names are its own.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
-from edgeconv.contract import Contract
+from edgeconv.contract import Contract, EmbeddingTensor, InputTensor
 
 FILE_IDENTIFIER = b"M001"
 
@@ -94,7 +94,7 @@ def write_model_metadata(contract: Contract, *, labels_file: str, contract_file:
         "SubGraphMetadata",
         name=writer.text(contract.model),
         description=writer.text(contract.summary),
-        input_tensor_metadata=writer.vector([_image(writer, contract)]),
+        input_tensor_metadata=writer.vector([_input(writer, contract.input)]),
         output_tensor_metadata=writer.vector([_scores(writer, contract, labels)]),
     )
     source = contract.source
@@ -113,14 +113,29 @@ def write_model_metadata(contract: Contract, *, labels_file: str, contract_file:
     )
 
 
-def _image(writer: _Writer, contract: Contract) -> int:
-    height, width = contract.input.size
-    low, high = contract.input.range
+def _input(writer: _Writer, given: InputTensor | EmbeddingTensor) -> int:
+    return _row(writer, given) if isinstance(given, EmbeddingTensor) else _image(writer, given)
+
+
+def _row(writer: _Writer, given: EmbeddingTensor) -> int:
+    made_by = f", made by {given.made_by}" if given.made_by else ""
+    norm = ", of Euclidean norm one" if given.unit else ""
     return writer.table(
         "TensorMetadata",
-        name=writer.text(contract.input.name),
+        name=writer.text(given.name),
+        description=writer.text(f"Embedding of {given.length} numbers{norm}{made_by}"),
+        content=_feature(writer),
+    )
+
+
+def _image(writer: _Writer, given: InputTensor) -> int:
+    height, width = given.size
+    low, high = given.range
+    return writer.table(
+        "TensorMetadata",
+        name=writer.text(given.name),
         description=writer.text(
-            f"{contract.input.colour} pixels {low:g} to {high:g}, {height} rows by {width} columns;"
+            f"{given.colour} pixels {low:g} to {high:g}, {height} rows by {width} columns;"
             " normalisation is inside the model"
         ),
         content=writer.table(
@@ -144,17 +159,24 @@ def _image(writer: _Writer, contract: Contract) -> int:
 
 
 def _scores(writer: _Writer, contract: Contract, labels: int) -> int:
+    bounded = contract.output.kind != "linear"
     return writer.table(
         "TensorMetadata",
         name=writer.text(contract.output.name),
         description=writer.text(f"One {contract.output.kind} score a label"),
-        content=writer.table(
-            "Content",
-            content_properties_type=_ContentProperties.FEATURE,
-            content_properties=writer.table("FeatureProperties"),
-        ),
-        stats=writer.table("Stats", max=writer.floats([1]), min=writer.floats([0])),
+        content=_feature(writer),
+        stats=writer.table("Stats", max=writer.floats([1]), min=writer.floats([0]))
+        if bounded
+        else None,
         associated_files=writer.vector([labels]),
+    )
+
+
+def _feature(writer: _Writer) -> int:
+    return writer.table(
+        "Content",
+        content_properties_type=_ContentProperties.FEATURE,
+        content_properties=writer.table("FeatureProperties"),
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.artifact import Artifact
-from edgeconv.images import load_pixels
+from edgeconv.inputs import load_input
 from edgeconv.parity.decoded import DecodedSet
 from edgeconv.parity.results import Gate
 from edgeconv.parity.statistics import Scores
@@ -46,13 +46,13 @@ def feed(
     preprocessing = artifact.contract.input.preprocessing
     decoded_alike = preprocessing == pictures.preprocessing
     contents = {picture.name: picture for picture in pictures.source.pictures}
-    for name, pixels in zip(pictures.names, pictures.pixels, strict=True):
+    for name, given in zip(pictures.names, pictures.inputs, strict=True):
         from_file = (
-            pixels if decoded_alike else load_pixels(contents[name].read(), preprocessing, name)
+            given if decoded_alike else load_input(contents[name].read(), preprocessing, name)
         )
         tensors: dict[Gate, NDArray[np.generic]] = {
-            "tensor": as_declared(artifact.prepared(pixels), signature),
-            "pixels": as_contracted(artifact.prepared(pixels), artifact.contract.input),
+            "tensor": as_declared(artifact.prepared(given), signature),
+            "pixels": as_contracted(artifact.prepared(given), artifact.contract.input),
             "file": as_contracted(artifact.prepared(from_file), artifact.contract.input),
         }
         yield name, _grouped(tensors)

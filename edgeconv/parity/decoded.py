@@ -1,56 +1,57 @@
-"""A reference set brought to a model's size, once for all artifacts."""
+"""A reference set as a model takes it, once for all artifacts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.errors import ImageError, UsageError
-from edgeconv.images import load_pixels
+from edgeconv.errors import InputError, UsageError
+from edgeconv.inputs import load_input
 from edgeconv.parity.reference_set import ReferenceSet
 from edgeconv.progress import Progress
-from edgeconv.spec import Preprocessing
+from edgeconv.spec import Embedding, Preprocessing
 
 
 @dataclass(frozen=True)
 class DecodedSet:
-    """A reference set brought to a model's size.
+    """A reference set as a model takes it.
 
-    ``pixels`` is (N, H, W, 3) uint8 RGB; ``skipped`` gives name and reason of unreadable files,
-    which have no row.
+    ``inputs`` is (N, H, W, 3) uint8 RGB at the model's size, or (N, length) float32; ``skipped``
+    gives name and reason of unreadable files, which have no row.
     """
 
     source: ReferenceSet
-    preprocessing: Preprocessing
+    preprocessing: Preprocessing | Embedding
     names: tuple[str, ...]
-    pixels: NDArray[np.uint8]
+    inputs: NDArray[Any]
     skipped: Mapping[str, str]
 
 
 def decode_set(
-    pictures: ReferenceSet, preprocessing: Preprocessing, progress: Progress
+    pictures: ReferenceSet, preprocessing: Preprocessing | Embedding, progress: Progress
 ) -> DecodedSet:
-    """Decode and resize every picture; unreadable ones are skipped and named.
+    """Decode and resize every picture, or read every row; unreadable ones are skipped and named.
 
     Raises:
         UsageError: not one picture can be read.
     """
-    progress.step("decoding the reference pictures", len(pictures.pictures))
-    names, pixels, skipped = [], [], {}
+    progress.step(f"decoding the reference {preprocessing.noun}s", len(pictures.pictures))
+    names, inputs, skipped = [], [], {}
     for picture in pictures.pictures:
         try:
-            pixels.append(load_pixels(picture.read(), preprocessing, picture.name))
+            inputs.append(load_input(picture.read(), preprocessing, picture.name))
             names.append(picture.name)
-        except ImageError as error:
+        except InputError as error:
             skipped[picture.name] = error.message
         progress.advance()
-    if not pixels:
+    if not inputs:
         raise UsageError(
-            f"not one picture of {pictures.name} can be read",
+            f"not one {preprocessing.noun} of {pictures.name} can be read",
             got=[f"{name}: {reason}" for name, reason in skipped.items()][:5],
-            do="give a folder of photographs with --images",
+            do=f"give sound {preprocessing.noun}s with --images",
         )
-    return DecodedSet(pictures, preprocessing, tuple(names), np.stack(pixels), skipped)
+    return DecodedSet(pictures, preprocessing, tuple(names), np.stack(inputs), skipped)

@@ -124,18 +124,18 @@ class Judge:
     def _broken_invariants(self, candidate: Scores) -> list[str]:
         """What no working classifier does, whatever the reference says."""
         findings = []
+        output = self.contract.output
         if not np.isfinite(candidate).all():
             findings.append("some scores are not finite, or a label is missing")
-        elif (candidate < -1e-3).any() or (candidate > 1 + 1e-3).any():
+        elif output.kind != "linear" and not _within_zero_and_one(candidate):
             findings.append("some scores lie outside 0..1")
-        output = self.contract.output
-        if output.kind == "softmax":
+        if output.kind != "multi-label":
             allowed = 2e-3 + len(self.labels) * (output.score_step or 0.0) / 2
             sums = candidate.sum(axis=1)
             off = float(np.abs(sums - 1).max())
             if not off <= allowed:
                 findings.append(f"scores do not sum to one: off by up to {off:.3g}")
-            if _look_like_logits(candidate):
+            if output.kind == "softmax" and _look_like_logits(candidate):
                 findings.append(f"the file gives logits, not scores: {ADD_SOFTMAX}")
         if len(candidate) > 1 and float(np.ptp(candidate, axis=0).max()) < 1e-6:
             findings.append("scores are the same for every picture")
@@ -182,7 +182,11 @@ class Judge:
 
 def _look_like_logits(scores: Scores) -> bool:
     """Whether these are what a softmax is still to be taken of, rather than wrong scores."""
-    return bool(np.isfinite(scores).all() and (scores.min() < -1e-3 or scores.max() > 1 + 1e-3))
+    return bool(np.isfinite(scores).all()) and not _within_zero_and_one(scores)
+
+
+def _within_zero_and_one(scores: Scores) -> bool:
+    return bool(scores.min() >= -1e-3 and scores.max() <= 1 + 1e-3)
 
 
 def align(scores: Scores, labels: tuple[str, ...], wanted: tuple[str, ...]) -> Scores:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from edgeconv.artifact import Artifact
 from edgeconv.files import sha256_of, size_of
 from edgeconv.parity.candidate import GATES, Answers
-from edgeconv.parity.gates import MAX_FLIP_RATE, Judge, align
+from edgeconv.parity.gates import FLOAT32_MULTIPLE, MAX_FLIP_RATE, Judge, align
 from edgeconv.parity.honesty import misnamed, not_worthwhile
 from edgeconv.parity.latency import measure
 from edgeconv.parity.recording import Recording
@@ -59,8 +59,9 @@ def judge_artifacts(
         for artifact in artifacts
     ]
     to_judge = [trial for trial in trials if trial.ran]
+    samples = _count(len(pictures.names), pictures.preprocessing.noun)
     progress.step(
-        f"running {len(to_judge)} artifacts on {len(pictures.names)} pictures",
+        f"running {len(to_judge)} artifacts on {samples}",
         sum(trial.runs for trial in to_judge) * len(pictures.names),
     )
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -87,7 +88,7 @@ def judge_artifacts(
         labels=reference.labels,
         unsafe_labels=contract.unsafe_labels,
         verdict=verdict,
-        headline=headline(results, len(pictures.names)),
+        headline=headline(results, len(pictures.names), pictures.preprocessing.noun),
         reference=reference.description,
         pictures=Pictures(
             name=pictures.source.name,
@@ -103,10 +104,10 @@ def judge_artifacts(
     )
 
 
-def headline(results: Sequence[ArtifactResult], pictures: int) -> str:
+def headline(results: Sequence[ArtifactResult], samples: int, noun: str) -> str:
     """What was run, what changed and what was not run, in one sentence."""
     ran = [result for result in results if result.verdict is not Verdict.NOT_RUN]
-    parts = [f"{_count(len(ran), 'artifact')}, {_count(pictures, 'picture')}, {_changes(ran)}"]
+    parts = [f"{_count(len(ran), 'artifact')}, {_count(samples, noun)}, {_changes(ran)}"]
     if not ran:
         parts = ["nothing could be run here"]
     for word, seen in (("failed", Verdict.FAIL), ("inconclusive", Verdict.INCONCLUSIVE)):
@@ -150,6 +151,11 @@ def _run_gates(trial: Trial, reference: Reference, max_flip_rate: float | None) 
                 findings = tuple(f"{answers.runtime}: {finding}" for finding in result.findings)
                 result = result.model_copy(update={"findings": findings})
             judged.setdefault(gate, []).append((result, scores))
+    if reference.noise and reference.noise.float32 * FLOAT32_MULTIPLE >= 1:
+        trial.notes.append(
+            f"the original strays from itself by {reference.noise.float32:.2g}: no tolerance can "
+            "be held to, and decisions alone are judged"
+        )
     for gate, found in judged.items():
         trial.gates[gate], trial.scores = max(found, key=lambda one: _gravity(one[0]))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from edgeconv.spec import Input
 
 if TYPE_CHECKING:
     from edgeconv.classifier import Classifier
-    from edgeconv.frozen import FrozenGraph
+    from edgeconv.networks import Frozen
 
 NOISE_PICTURES = 64
 
@@ -43,18 +43,18 @@ class Reference:
 
 
 def reference_from_classifier(
-    classifier: Classifier, frozen: FrozenGraph, pictures: DecodedSet, progress: Progress
+    classifier: Classifier, frozen: Frozen, pictures: DecodedSet, progress: Progress
 ) -> Reference:
     """Run the original on a decoded set, and measure its own noise floor."""
     progress.step("running the original", 3)
-    original = classifier.scores(pictures.pixels)
+    original = classifier.scores(pictures.inputs)
     progress.advance()
-    traced = frozen.scores(pictures.pixels)
+    traced = frozen.scores(pictures.inputs)
     progress.advance()
-    noise = _noise_floor(classifier, frozen, pictures.pixels, original, traced)
+    noise = _noise_floor(classifier, frozen, pictures.inputs, original, traced)
     progress.advance()
     return Reference(
-        description=f"{classifier.spec.name} in Keras, "
+        description=f"{classifier.spec.name} in {classifier.network.library}, "
         f"checkpoint {classifier.source.checkpoint_sha256[:12]}",
         labels=classifier.spec.labels,
         pictures=pictures,
@@ -85,37 +85,25 @@ def reference_from_artifact(
 
 def _noise_floor(
     classifier: Classifier,
-    frozen: FrozenGraph,
-    pixels: NDArray[np.uint8],
+    frozen: Frozen,
+    inputs: NDArray[Any],
     original: Scores,
     traced: Scores,
 ) -> NoiseFloor:
     """How far the original strays from itself when nothing of it changes but how it is run."""
-    some = pixels[:NOISE_PICTURES]
+    some = inputs[:NOISE_PICTURES]
+    noun = classifier.spec.input.noun
     variants = {
-        "batch and graph optimisation, all pictures": _gap(original, traced),
-        f"one thread, not optimised, {len(some)} pictures": _gap(
+        f"batch and graph optimisation, all {noun}s": _gap(original, traced),
+        f"one thread, not optimised, {len(some)} {noun}s": _gap(
             original[: len(some)], frozen.scores(some, threads=1, optimise=False)
         ),
     }
     return NoiseFloor(
         float32=max(variants.values()),
-        float16_weights=_gap(original, _with_half_weights(classifier, pixels)),
+        float16_weights=_gap(original, classifier.with_half_weights().scores(inputs)),
         variants=variants,
     )
-
-
-def _with_half_weights(classifier: Classifier, pixels: NDArray[np.uint8]) -> Scores:
-    """The original's scores with every weight rounded to float16 and widened again."""
-    weights = classifier.model.get_weights()
-    largest = float(np.finfo(np.float16).max)
-    try:
-        classifier.model.set_weights(
-            [np.clip(w, -largest, largest).astype(np.float16).astype(w.dtype) for w in weights]
-        )
-        return classifier.scores(pixels)
-    finally:
-        classifier.model.set_weights(weights)
 
 
 def _gap(a: Scores, b: Scores) -> float:

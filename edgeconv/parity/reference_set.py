@@ -55,7 +55,7 @@ _SCENE_SIZES = (
 
 @dataclass(frozen=True)
 class ReferencePicture:
-    """One picture, as an image file.
+    """One picture as an image file, or one embedding as a ``.npy`` file, where ``is_row``.
 
     ``read()`` gives the file's content; nothing is drawn, or read from disk, before. It raises
     :class:`UnreadableImage` where a file has gone since.
@@ -63,6 +63,7 @@ class ReferencePicture:
 
     name: str
     read: Callable[[], bytes] = field(repr=False, compare=False)
+    is_row: bool = False
 
     @cached_property
     def sha256(self) -> str:
@@ -91,8 +92,8 @@ def generated_set() -> ReferenceSet:
     """The built-in set: 320 pictures, the same everywhere, each drawn when first read.
 
     Patterns for the demo, many of them borderline; scenes for classifiers of real pictures; and
-    pictures that are awkward to decode. File bytes vary with Pillow's compressors, pixels do not
-    (those of the few JPEGs apart).
+    pictures that are awkward to decode. The same version of Pillow gives the same bytes; another
+    one may draw, compress and resize by a level otherwise.
     """
     awkward = [drawing._replace(name=f"awkward-{drawing.name}") for drawing in awkward_drawings()]
     patterns = [_pattern(number) for number in range(128)]

@@ -13,7 +13,10 @@ SIDE = 112
 
 
 def thumbnails(run: ParityRun, pictures: ReferenceSet) -> dict[str, bytes]:
-    """PNG bytes by picture name, of every picture that is the worst for some artifact."""
+    """PNG bytes by picture name, of every picture that is the worst for some artifact.
+
+    Embeddings have none.
+    """
     wanted = {
         worst.name
         for result in run.artifacts
@@ -23,7 +26,7 @@ def thumbnails(run: ParityRun, pictures: ReferenceSet) -> dict[str, bytes]:
     return {
         picture.name: _thumbnail(picture.read(), picture.name)
         for picture in pictures.pictures
-        if picture.name in wanted
+        if picture.name in wanted and not picture.is_row
     }
 
 

@@ -6,7 +6,7 @@ parity can hold the two against each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -15,8 +15,11 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.contract import InputTensor
+from edgeconv.contract import EmbeddingTensor, InputTensor
 from edgeconv.errors import UnknownName
+
+Layout = Literal["NHWC", "NCHW", "row"]
+"""How an input tensor lies: a batch of one picture, channels last or first, or of one row."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Signature:
 
     shape: tuple[int, ...]
     dtype: Literal["uint8", "float32"]
-    layout: Literal["NHWC", "NCHW"]
+    layout: Layout
 
 
 class Runtime(Protocol):
@@ -79,14 +82,25 @@ def open_runtime(path: Path, threads: int = 1, labels: tuple[str, ...] | None = 
     return opener(path, threads, labels)
 
 
-def as_declared(pixels: NDArray[np.generic], signature: Signature) -> NDArray[np.generic]:
-    """(H, W, 3) RGB pixels as the tensor the file itself declares."""
-    return _laid_out(pixels, signature.layout).astype(signature.dtype)
+def layout_of(shape: Sequence[int]) -> Layout:
+    """How a tensor of this shape lies, batch first."""
+    if len(shape) == 2:
+        return "row"
+    return "NHWC" if shape[-1] == 3 else "NCHW"
 
 
-def as_contracted(pixels: NDArray[np.generic], contract: InputTensor) -> NDArray[np.generic]:
-    """(H, W, 3) RGB pixels as the tensor the contract tells programs to make."""
-    ordered = pixels[..., ::-1] if contract.colour == "BGR" else pixels
+def as_declared(given: NDArray[np.generic], signature: Signature) -> NDArray[np.generic]:
+    """(H, W, 3) RGB pixels, or a row (length,), as the tensor the file itself declares."""
+    return _laid_out(given, signature.layout).astype(signature.dtype)
+
+
+def as_contracted(
+    given: NDArray[np.generic], contract: InputTensor | EmbeddingTensor
+) -> NDArray[np.generic]:
+    """(H, W, 3) RGB pixels, or a row (length,), as the contract tells programs to make them."""
+    if isinstance(contract, EmbeddingTensor):
+        return _laid_out(given, "row").astype(contract.dtype)
+    ordered = given[..., ::-1] if contract.colour == "BGR" else given
     if contract.range == (0.0, 255.0):
         return _laid_out(ordered, contract.layout).astype(contract.dtype)
     low, high = contract.range
@@ -94,5 +108,5 @@ def as_contracted(pixels: NDArray[np.generic], contract: InputTensor) -> NDArray
     return _laid_out(ranged, contract.layout).astype(contract.dtype)
 
 
-def _laid_out(picture: NDArray[np.generic], layout: str) -> NDArray[np.generic]:
-    return (picture.transpose(2, 0, 1) if layout == "NCHW" else picture)[None]
+def _laid_out(given: NDArray[np.generic], layout: Layout) -> NDArray[np.generic]:
+    return (given.transpose(2, 0, 1) if layout == "NCHW" else given)[None]

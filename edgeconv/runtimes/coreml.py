@@ -95,7 +95,7 @@ def open_file(path: Path, threads: int, labels: tuple[str, ...] | None = None) -
     On a Mac it runs on the CPU only, which rounds least. Core ML itself chooses its threads.
 
     Raises:
-        ArtifactError: the file is broken, or is no image classifier.
+        ArtifactError: the file is broken, or is no classifier of one input.
     """
     if sys.platform == "darwin":
         return CoreML(path, labels)

@@ -1,4 +1,4 @@
-"""The one picture and the one set of scores through which a Core ML file classifies."""
+"""The one input and the one set of scores through which a Core ML file classifies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactError
-from edgeconv.runtimes import Signature
+from edgeconv.runtimes import Signature, layout_of
 from edgeconv.runtimes.coreml_reference import (
     ArrayFeature,
     ImageFeature,
@@ -23,7 +23,7 @@ from edgeconv.runtimes.coreml_reference import (
 
 @dataclass(frozen=True)
 class ClassifierInterface:
-    """How pictures go into a Core ML file and scores come out of it.
+    """How pictures or embeddings go into a Core ML file and scores come out of it.
 
     ``input`` is a colour image or an array; ``output`` is a label -> score dictionary, or the
     array of a file that is no classifier to Core ML.
@@ -35,19 +35,25 @@ class ClassifierInterface:
 
     @property
     def signature(self) -> Signature:
-        """The tensor that :meth:`array` takes: pixels for an image, else what the array is of."""
+        """The tensor that :meth:`array` takes: pixels for an image, else what the array is of.
+
+        Raises:
+            ArtifactError: the array is neither a colour picture nor a row.
+        """
         if isinstance(self.input, ImageFeature):
             return Signature((1, self.input.height, self.input.width, 3), "uint8", "NHWC")
         shape = self.input.shape
-        if len(shape) == 3:
+        if len(shape) in {1, 3}:
             shape = (1, *shape)
-        if len(shape) != 4 or 3 not in (shape[1], shape[3]):
+        is_row = len(shape) == 2 and shape[0] == 1
+        is_picture = len(shape) == 4 and 3 in (shape[1], shape[3])
+        if not (is_row or is_picture):
             raise ArtifactError(
-                f"{self.path} takes an array that is no colour picture",
+                f"{self.path} takes an array that is neither a colour picture nor an embedding",
                 got=f"{self.input.name}: {list(self.input.shape) or 'no shape stated'}",
-                expected="(1, 3, height, width) or (1, height, width, 3)",
+                expected="(1, 3, height, width), (1, height, width, 3) or (1, length)",
             )
-        return Signature(shape, "float32", "NHWC" if shape[3] == 3 else "NCHW")
+        return Signature(shape, "float32", layout_of(shape))
 
     def array(self, tensor: NDArray[np.generic]) -> NDArray[np.generic]:
         """A tensor as :attr:`signature` says, in the shape that the file declares."""
@@ -56,7 +62,7 @@ class ClassifierInterface:
         return tensor.reshape(self.input.shape)
 
     def scores(self, answer: Any, labels: Sequence[str]) -> NDArray[np.float32]:
-        """(labels,) scores of the file's answer to one picture.
+        """(labels,) scores of the file's answer to one input.
 
         Raises:
             ArtifactError: there is not one score a label.
@@ -82,7 +88,7 @@ def classifier_interface(
     """The interface of a file with these features.
 
     Raises:
-        ArtifactError: it is no image classifier.
+        ArtifactError: it is no classifier of one input.
     """
     dictionaries = [feature for feature in outputs if isinstance(feature, ScoresFeature)]
     arrays = [feature for feature in outputs if isinstance(feature, ArrayFeature)]
@@ -90,10 +96,10 @@ def classifier_interface(
     gray = [f.name for f in inputs if isinstance(f, ImageFeature) and f.channels != 3]
     if len(inputs) != 1 or len(scores) != 1 or gray:
         raise ArtifactError(
-            f"{path} is no image classifier",
+            f"{path} is no classifier of one picture or one embedding",
             got=f"inputs {', '.join(feature.name for feature in inputs)}; "
             f"outputs {', '.join(feature.name for feature in outputs)}"
             + (f"; {', '.join(gray)} in grayscale" if gray else ""),
-            expected="one colour picture in; one dictionary, or one array, of scores out",
+            expected="one colour picture or array in; one dictionary, or one array, of scores out",
         )
     return ClassifierInterface(path, inputs[0], scores[0])

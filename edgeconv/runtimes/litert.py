@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactError, CannotRunHere, NoContract
 from edgeconv.formats.tflite_metadata import read_contract, read_labels
-from edgeconv.runtimes import Signature
+from edgeconv.runtimes import Signature, layout_of
 
 INTERPRETERS = (
     ("ai_edge_litert.interpreter", "ai-edge-litert", "LiteRT"),
@@ -37,18 +37,19 @@ class LiteRT:
             raise ArtifactError(
                 f"{path} does not load into {self.description}", got=str(error)
             ) from error
-        (self._image,) = self._interpreter.get_input_details()
+        (self._input,) = self._interpreter.get_input_details()
         (self._scores,) = self._interpreter.get_output_details()
         self.labels = labels or read_labels(path)
+        shape = tuple(int(side) for side in self._input["shape"])
         self.signature = Signature(
-            shape=tuple(int(side) for side in self._image["shape"]),
-            dtype=np.dtype(self._image["dtype"]).name,
-            layout="NHWC",
+            shape=shape,
+            dtype=np.dtype(self._input["dtype"]).name,
+            layout="row" if layout_of(shape) == "row" else "NHWC",
         )
 
     def run(self, tensor: NDArray[np.generic]) -> NDArray[np.float32]:
-        """One (1, H, W, 3) tensor to (labels,) scores."""
-        self._interpreter.set_tensor(self._image["index"], tensor)
+        """One (1, H, W, 3) or (1, length) tensor to (labels,) scores."""
+        self._interpreter.set_tensor(self._input["index"], tensor)
         self._interpreter.invoke()
         scores = self._interpreter.get_tensor(self._scores["index"])[0]
         scale, zero_point = self._scores["quantization"]

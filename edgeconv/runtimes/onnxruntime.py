@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.errors import ArtifactError, CannotRunHere
-from edgeconv.runtimes import Signature
+from edgeconv.runtimes import Signature, layout_of
 
 
 class OnnxRuntime:
@@ -35,24 +35,24 @@ class OnnxRuntime:
             raise ArtifactError(
                 f"{path} does not load into ONNX Runtime", got=str(error)
             ) from error
-        (self._image,) = self._session.get_inputs()
+        (self._input,) = self._session.get_inputs()
         (self._scores,) = self._session.get_outputs()
         self.description = f"ONNX Runtime {onnxruntime.__version__}"
         self.labels = labels or self._labels(path)
         self.signature = self._declared()
 
     def run(self, tensor: NDArray[np.generic]) -> NDArray[np.float32]:
-        """One (1, 3, H, W) tensor to (labels,) scores."""
-        (scores,) = self._session.run([self._scores.name], {self._image.name: tensor})
+        """One (1, 3, H, W) or (1, length) tensor to (labels,) scores."""
+        (scores,) = self._session.run([self._scores.name], {self._input.name: tensor})
         return np.asarray(scores[0], np.float32)
 
     def _declared(self) -> Signature:
         # A side that the file leaves open, such as the batch, has a name or None for a size.
-        shape = tuple(side if isinstance(side, int) else 1 for side in self._image.shape)
+        shape = tuple(side if isinstance(side, int) else 1 for side in self._input.shape)
         return Signature(
             shape=shape,
-            dtype="uint8" if "uint8" in self._image.type else "float32",
-            layout="NHWC" if shape[-1] == 3 else "NCHW",
+            dtype="uint8" if "uint8" in self._input.type else "float32",
+            layout=layout_of(shape),
         )
 
     def _labels(self, path: Path) -> tuple[str, ...]:

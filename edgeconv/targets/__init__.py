@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.contract import Contract, InputTensor, OutputTensor, Precision
+from edgeconv.architectures import Family
+from edgeconv.contract import Contract, EmbeddingTensor, InputTensor, OutputTensor, Precision
 from edgeconv.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
-    from edgeconv.frozen import FrozenGraph
+    from edgeconv.networks import Frozen
 
 PrecisionName = Literal["fp32", "fp16", "dynamic", "int8"]
 ALL = "all"
@@ -29,14 +30,15 @@ class Form:
     """One kind of file: a target at a precision, with its suffix.
 
     ``plain`` forms are named ``<Basename><suffix>``, the others carry their precision too.
-    ``default`` forms are made when no precision is asked for.
+    ``usual_for`` are the families of networks that get this form when no precision is asked for:
+    those that it serves in size or speed without changing decisions.
     """
 
     target: str
     precision: PrecisionName
     suffix: str
     plain: bool = False
-    default: bool = True
+    usual_for: tuple[Family, ...] = ("convolutional", "transformer", "dense")
 
     def file_name(self, basename: str) -> str:
         """``NSFW.mlmodel``, or ``NSFW.int8.tflite``."""
@@ -44,17 +46,19 @@ class Form:
 
 
 FORMS = (
-    Form("coreml", "fp32", ".mlmodel", plain=True),
-    Form("coreml", "fp16", ".mlmodel", default=False),
+    Form("coreml", "fp32", ".mlmodel", plain=True, usual_for=("convolutional", "dense")),
+    Form("coreml", "fp16", ".mlmodel", usual_for=()),
     Form("coreml", "fp16", ".mlpackage", plain=True),
-    Form("coreml", "fp32", ".mlpackage", default=False),
+    Form("coreml", "fp32", ".mlpackage", usual_for=()),
     Form("tflite", "fp32", ".tflite"),
     Form("tflite", "fp16", ".tflite"),
-    Form("tflite", "dynamic", ".tflite"),
-    Form("tflite", "int8", ".tflite"),
+    Form("tflite", "dynamic", ".tflite", usual_for=("convolutional", "transformer")),
+    Form("tflite", "int8", ".tflite", usual_for=("convolutional",)),
     Form("onnx", "fp32", ".onnx"),
     Form("onnx", "fp16", ".onnx"),
-    Form("onnx", "int8", ".onnx"),
+    # On a depthwise convolution ONNX Runtime is 8.65 times as slow with it.
+    Form("onnx", "dynamic", ".onnx", usual_for=("transformer",)),
+    Form("onnx", "int8", ".onnx", usual_for=("convolutional",)),
 )
 
 _MODULES = {
@@ -74,11 +78,12 @@ IOS_VERSIONS = (15, 16, 17, 18, 26)
 class Options:
     """What a conversion needs besides the graph.
 
-    ``calibration`` holds (N, H, W, 3) uint8 RGB pixels; None where nothing quantises activations.
-    ``minimum_ios`` is the Core ML deployment target of ML programs.
+    ``calibration`` holds (N, H, W, 3) uint8 RGB pixels, or (N, length) float32 embeddings; None
+    where nothing quantises activations. ``minimum_ios`` is the Core ML deployment target of ML
+    programs.
     """
 
-    calibration: NDArray[np.uint8] | None = None
+    calibration: NDArray[np.uint8] | NDArray[np.float32] | None = None
     compat: str | None = None
     minimum_ios: int = 15
 
@@ -86,12 +91,14 @@ class Options:
 class Converter(Protocol):
     """Turns one frozen graph into files. Shared work between precisions is done once."""
 
-    def __init__(self, frozen: FrozenGraph, options: Options) -> None: ...
+    def __init__(self, frozen: Frozen, options: Options) -> None: ...
 
     def write(self, form: Form, path: Path) -> None:
         """Write the file, without its contract."""
 
-    def describe(self, form: Form, path: Path) -> tuple[InputTensor, OutputTensor, Precision]:
+    def describe(
+        self, form: Form, path: Path
+    ) -> tuple[InputTensor | EmbeddingTensor, OutputTensor, Precision]:
         """Input, output and precision, read back from the written file."""
 
     def embed(self, path: Path, contract: Contract) -> None:
@@ -104,8 +111,10 @@ def converter(target: str) -> type[Converter]:
     return getattr(import_module(module), name)  # type: ignore[no-any-return]
 
 
-def select_forms(targets: Sequence[str], precisions: Sequence[str]) -> list[Form]:
-    """The forms asked for; without precisions, the default ones.
+def select_forms(
+    targets: Sequence[str], precisions: Sequence[str], family: Family = "convolutional"
+) -> list[Form]:
+    """The forms asked for; without precisions, the usual ones of such a network.
 
     Raises:
         UnknownName: a target or precision that does not exist.
@@ -121,7 +130,7 @@ def select_forms(targets: Sequence[str], precisions: Sequence[str]) -> list[Form
         form
         for form in FORMS
         if (form.target in targets or ALL in targets)
-        and (form.precision in precisions if precisions else form.default)
+        and (form.precision in precisions if precisions else family in form.usual_for)
     ]
     for target in (*targets, *TARGETS) if ALL not in targets else ():
         if target in targets and not any(form.target == target for form in chosen):

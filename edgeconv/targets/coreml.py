@@ -1,10 +1,12 @@
 """Core ML: neural network ``.mlmodel`` and ML program ``.mlpackage``.
 
-Both take an RGB image ``image`` and give ``label`` and ``scores`` (label -> score).
+Both take an RGB image ``image``, or a float32 array ``embedding`` (1, length), and give ``label``
+and ``scores`` (label -> score).
 """
 
 from __future__ import annotations
 
+import gc
 import io
 import logging
 import os
@@ -12,12 +14,26 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from edgeconv.contract import METADATA_KEY, Contract, InputTensor, OutputTensor, Precision
+import numpy as np
+
+from edgeconv.architectures.lookup import needs_float32
+from edgeconv.contract import (
+    METADATA_KEY,
+    Contract,
+    EmbeddingTensor,
+    InputTensor,
+    OutputTensor,
+    Precision,
+)
 from edgeconv.errors import ConversionError
 from edgeconv.formats.coreml_file import load_proto, save_new, save_proto
 from edgeconv.formats.coreml_inspect import read_precision
-from edgeconv.frozen import INPUT_NAME, OUTPUT_NAME, FrozenGraph
+from edgeconv.freezing import light_graph
+from edgeconv.frozen import OUTPUT_NAME
+from edgeconv.networks import Frozen
+from edgeconv.spec import Embedding
 from edgeconv.targets import Form, Options
+from edgeconv.targets.inputs import described_input
 
 LABEL_NAME = "label"
 DATE_STAMP = "com.github.apple.coremltools.conversion_date"
@@ -30,7 +46,7 @@ logging.getLogger("coremltools").setLevel(logging.ERROR)
 class CoreMLConverter:
     """Converts by coremltools, from the one frozen graph."""
 
-    def __init__(self, frozen: FrozenGraph, options: Options) -> None:
+    def __init__(self, frozen: Frozen, options: Options) -> None:
         self._frozen = frozen
         self._options = options
 
@@ -42,11 +58,15 @@ class CoreMLConverter:
         """
         import coremltools as ct
 
+        from edgeconv.targets.coreml_loading import reading_light_graphs
+
         is_program = form.suffix == ".mlpackage"
         how = (
             {
                 "convert_to": "mlprogram",
-                "compute_precision": ct.precision.FLOAT16
+                "compute_precision": ct.transform.FP16ComputePrecision(
+                    op_selector=lambda operation: not needs_float32(operation.name)
+                )
                 if form.precision == "fp16"
                 else ct.precision.FLOAT32,
                 "minimum_deployment_target": getattr(ct.target, f"iOS{self._options.minimum_ios}"),
@@ -55,17 +75,16 @@ class CoreMLConverter:
             else {"convert_to": "neuralnetwork", "minimum_deployment_target": ct.target.iOS13}
         )
         spec = self._frozen.spec
-        image = ct.ImageType(
-            name=INPUT_NAME, shape=(1, *spec.input.size, 3), color_layout=ct.colorlayout.RGB
-        )
         try:
-            model = ct.convert(
-                [self._frozen.function],
-                inputs=[image],
-                classifier_config=ct.ClassifierConfig(list(spec.labels)),
-                skip_model_load=True,
-                **how,
-            )
+            with reading_light_graphs():
+                model = ct.convert(
+                    light_graph(self._frozen.function),
+                    source="tensorflow",
+                    inputs=[self._input_type()],
+                    classifier_config=ct.ClassifierConfig(list(spec.labels)),
+                    skip_model_load=True,
+                    **how,
+                )
         except Exception as error:
             raise ConversionError(
                 f"Core ML cannot express {spec.name} as {path.suffix}", got=str(error)
@@ -78,20 +97,19 @@ class CoreMLConverter:
         proto = model.get_spec()
         _name_outputs(proto)
         save_new(proto, getattr(model, "weights_dir", None), path)
+        del model
+        gc.collect()  # coremltools' programs are knots, each with a copy of all weights
 
-    def describe(self, form: Form, path: Path) -> tuple[InputTensor, OutputTensor, Precision]:
+    def describe(
+        self, form: Form, path: Path
+    ) -> tuple[InputTensor | EmbeddingTensor, OutputTensor, Precision]:
         """Input, output and precision as they stand in the written file."""
         spec = self._frozen.spec
         proto = load_proto(path)
-        (image,) = proto.description.input
-        size = (image.type.imageType.height, image.type.imageType.width)
+        (given,) = proto.description.input
         return (
-            InputTensor(
-                **dict(spec.input.preprocessing),
-                name=image.name,
-                shape=(1, *size, 3),
-                dtype="uint8",
-                layout="NHWC",
+            described_input(
+                spec.input, name=given.name, shape=_shape(given), dtype="uint8", layout="NHWC"
             ),
             OutputTensor(
                 name=proto.description.predictedProbabilitiesName,
@@ -111,16 +129,41 @@ class CoreMLConverter:
         metadata.versionString = self._frozen.spec.version
         metadata.userDefined.pop(DATE_STAMP, None)
         metadata.userDefined[METADATA_KEY] = contract.to_json()
-        metadata.userDefined[PREVIEW_TYPE] = "imageClassifier"
-        size = " x ".join(map(str, contract.input.size))
+        if isinstance(contract.input, InputTensor):
+            metadata.userDefined[PREVIEW_TYPE] = "imageClassifier"
         described = {
-            contract.input.name: f"RGB picture, {size}; normalisation is inside the model",
+            contract.input.name: _in_words(contract.input),
             LABEL_NAME: "The most likely label",
-            contract.output.name: "Label to score, 0..1",
+            contract.output.name: "Label to score"
+            + ("" if contract.output.kind == "linear" else ", 0..1"),
         }
         for feature in (*proto.description.input, *proto.description.output):
             feature.shortDescription = described[feature.name]
         save_proto(proto, path)
+
+    def _input_type(self) -> Any:
+        import coremltools as ct
+
+        name, shape = self._frozen.input_name, self._frozen.input_shape
+        if isinstance(self._frozen.spec.input, Embedding):
+            return ct.TensorType(name=name, shape=shape, dtype=np.float32)
+        return ct.ImageType(name=name, shape=shape, color_layout=ct.colorlayout.RGB)
+
+
+def _shape(given: Any) -> tuple[int, ...]:
+    """The shape of an input feature; a picture is (1, H, W, 3)."""
+    if given.type.WhichOneof("Type") == "imageType":
+        return (1, given.type.imageType.height, given.type.imageType.width, 3)
+    return tuple(given.type.multiArrayType.shape)
+
+
+def _in_words(given: InputTensor | EmbeddingTensor) -> str:
+    if isinstance(given, EmbeddingTensor):
+        norm = " of Euclidean norm one" if given.unit else ""
+        made_by = f", made by {given.made_by}" if given.made_by else ""
+        return f"Embedding{norm}, {given.length} numbers{made_by}"
+    size = " x ".join(map(str, given.size))
+    return f"RGB picture, {size}; normalisation is inside the model"
 
 
 def _name_outputs(proto: Any) -> None:

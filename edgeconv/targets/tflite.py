@@ -1,7 +1,7 @@
 """TFLite: float32, float16, dynamic range and full integer, for LiteRT and tflite-runtime.
 
 Input ``image`` is NHWC, RGB 0..255, batch 1: float32, or uint8 in the full-integer file, whose
-scores are uint8 too.
+scores are uint8 too. Input ``embedding`` is float32 (1, length), as are its scores, in every file.
 """
 
 from __future__ import annotations
@@ -13,18 +13,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.contract import Contract, InputTensor, OutputTensor, Precision
+from edgeconv.contract import Contract, EmbeddingTensor, InputTensor, OutputTensor, Precision
 from edgeconv.errors import ConversionError
-from edgeconv.formats.tflite_inspect import io_quantisation, read_precision
+from edgeconv.formats.tflite_inspect import io_quantisation, read_precision, score_step
 from edgeconv.formats.tflite_metadata import attach
-from edgeconv.frozen import INPUT_NAME, OUTPUT_NAME, FrozenGraph
+from edgeconv.freezing import light_graph
+from edgeconv.frozen import OUTPUT_NAME
+from edgeconv.networks import Frozen
+from edgeconv.spec import Embedding
 from edgeconv.targets import Form, Options
+from edgeconv.targets.inputs import described_input
 
 
 class TFLiteConverter:
     """Converts by tensorflow's own TFLiteConverter, from the one frozen graph."""
 
-    def __init__(self, frozen: FrozenGraph, options: Options) -> None:
+    def __init__(self, frozen: Frozen, options: Options) -> None:
         self._frozen = frozen
         self._options = options
 
@@ -36,7 +40,15 @@ class TFLiteConverter:
         """
         import tensorflow as tf
 
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([self._frozen.function])
+        function = self._frozen.function
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+        # By itself it would freeze what is frozen, which takes longer than all the rest.
+        converter._freeze_concrete_function = lambda: (
+            light_graph(function).complete(),
+            [tensor for tensor in function.inputs if tensor.dtype != tf.resource],
+            function.outputs,
+            function,
+        )
         if form.precision != "fp32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if form.precision == "fp16":
@@ -44,8 +56,9 @@ class TFLiteConverter:
         if form.precision == "int8":
             converter.representative_dataset = self._representative_dataset
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-            converter.inference_input_type = tf.uint8
-            converter.inference_output_type = tf.uint8
+            if not self._takes_rows:
+                converter.inference_input_type = tf.uint8
+                converter.inference_output_type = tf.uint8
         if self._options.compat == "tflite-2.14":
             # Per-channel dense layers make operator versions that tflite-runtime 2.14 refuses
             # (dynamic range) or crashes on (full integer, Arm).
@@ -59,7 +72,9 @@ class TFLiteConverter:
             ) from error
         path.write_bytes(content)
 
-    def describe(self, form: Form, path: Path) -> tuple[InputTensor, OutputTensor, Precision]:
+    def describe(
+        self, form: Form, path: Path
+    ) -> tuple[InputTensor | EmbeddingTensor, OutputTensor, Precision]:
         """Input, output and precision as they stand in the written file.
 
         Raises:
@@ -68,7 +83,6 @@ class TFLiteConverter:
         model = path.read_bytes()
         quantisation = io_quantisation(model)
         spec = self._frozen.spec
-        height, width = spec.input.size
         pixels, scores = quantisation.input, quantisation.output
         if pixels is not None and (pixels.scale, pixels.zero_point) != (1.0, 0):
             raise ConversionError(
@@ -77,10 +91,10 @@ class TFLiteConverter:
                 expected="scale 1, zero point 0",
             )
         return (
-            InputTensor(
-                **dict(spec.input.preprocessing),
-                name=INPUT_NAME,
-                shape=(1, height, width, 3),
+            described_input(
+                spec.input,
+                name=self._frozen.input_name,
+                shape=self._frozen.input_shape,
                 dtype="uint8" if pixels else "float32",
                 layout="NHWC",
             ),
@@ -90,7 +104,7 @@ class TFLiteConverter:
                 dtype="uint8" if scores else "float32",
                 scale=scores.scale if scores else None,
                 zero_point=scores.zero_point if scores else None,
-                score_step=scores.scale if scores else None,
+                score_step=score_step(model),
             ),
             read_precision(model, asked=form.precision),
         )
@@ -99,17 +113,22 @@ class TFLiteConverter:
         """Put standard TFLite metadata, labels and the contract into the file."""
         path.write_bytes(attach(path.read_bytes(), contract=contract))
 
+    @property
+    def _takes_rows(self) -> bool:
+        return isinstance(self._frozen.spec.input, Embedding)
+
     def _representative_dataset(self) -> Iterator[list[Any]]:
         assert self._options.calibration is not None
-        for number, picture in enumerate(self._options.calibration):
-            yield [(_whole_range(picture) if number == 0 else picture)[None].astype(np.float32)]
+        for number, given in enumerate(self._options.calibration):
+            stretched = number == 0 and not self._takes_rows
+            yield [(_whole_range(given) if stretched else given)[None].astype(np.float32)]
 
 
-def _whole_range(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _whole_range(picture: NDArray[np.generic]) -> NDArray[np.generic]:
     """The picture with one black and one white pixel.
 
     So that calibration sees 0..255, and the integer input means pixels with scale 1, zero point 0.
     """
-    stretched: NDArray[np.uint8] = picture.copy()
+    stretched: NDArray[np.generic] = picture.copy()
     stretched[0, 0], stretched[0, 1] = 0, 255
     return stretched

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.classifier import normalise
+from edgeconv.normalising import normalise
 from edgeconv.spec import ModelSpec
 from edgeconv.training.data import Split
 
@@ -45,4 +45,4 @@ def batches(
                 pictures.append(change(pixels) if change else pixels.astype(np.float32))
                 labels.append(split.labels[index])
         if pictures:
-            yield normalise(np.stack(pictures), spec.input), one_hot[labels]
+            yield normalise(np.stack(pictures), spec.pictures), one_hot[labels]

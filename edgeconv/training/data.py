@@ -115,7 +115,7 @@ def open_dataset(spec: ModelSpec, folder: Path | None, generated: Generated | No
 
 def _drawn(spec: ModelSpec, per_label: int, seed: int) -> GeneratedSplit:
     listed = examples(per_label, seed)
-    return GeneratedSplit(listed, [LABELS.index(one.label) for one in listed], spec.input.size)
+    return GeneratedSplit(listed, [LABELS.index(one.label) for one in listed], spec.pictures.size)
 
 
 def _from_folder(spec: ModelSpec, folder: Path) -> Dataset:
@@ -147,10 +147,10 @@ def _folder_split(spec: ModelSpec, folder: Path) -> FolderSplit:
     files, labels = [], []
     for index, label in enumerate(spec.labels):
         pictures = sorted(path for path in _visible(folder / label) if path.is_file())
-        _refuse_unreadable(folder / label, pictures, spec.input.preprocessing)
+        _refuse_unreadable(folder / label, pictures, spec.pictures.preprocessing)
         files += pictures
         labels += [index] * len(pictures)
-    return FolderSplit(files, labels, spec.input.preprocessing)
+    return FolderSplit(files, labels, spec.pictures.preprocessing)
 
 
 def _refuse_unreadable(folder: Path, files: Sequence[Path], preprocessing: Preprocessing) -> None:

@@ -153,6 +153,6 @@ def test_the_terminal_hears_edgeconv_alone(demo, tmp_path):
     assert done.stderr.decode().splitlines() == [
         "loading demo",
         "note: integer files are calibrated on generated pictures; "
-        "give real ones with --calibration DIR",
+        "give real ones with --calibration PATH",
         "converting to Demo.int8.tflite",
     ]

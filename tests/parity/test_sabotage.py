@@ -9,7 +9,6 @@ import pytest
 from onnx import numpy_helper
 
 from edgeconv.artifact import open_artifact
-from edgeconv.frozen import freeze
 from edgeconv.parity.decoded import decode_set
 from edgeconv.parity.judge import judge_artifacts
 from edgeconv.parity.reference import reference_from_artifact, reference_from_classifier
@@ -128,7 +127,7 @@ def test_a_frozen_graph_without_normalisation_fails_the_pixels_gate(demo, pictur
             update={"input": demo.spec.input.model_copy(update={"scale": 1.0})}
         ),
     )
-    wrong = freeze(forgetful)
+    wrong = forgetful.freeze()
     reference = reference_from_classifier(demo, wrong, pictures, Silent())
     traced, original = reference.scores["tensor"], reference.scores["pixels"]
     assert np.abs(traced - original).max() > 0.5

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from edgeconv.contract import InputTensor
+from edgeconv.contract import EmbeddingTensor, InputTensor
 from edgeconv.errors import ArtifactError, CannotRunHere, UnknownName
 from edgeconv.runtimes import Signature, as_contracted, as_declared, litert, open_runtime
 
@@ -33,6 +33,15 @@ def test_tensors_are_coloured_and_ranged_as_the_contract_says():
     ranged = as_contracted(PIXELS, contract(range=(-1.0, 1.0)))
     assert ranged[0] == pytest.approx(PIXELS / 127.5 - 1, abs=1e-6)
     assert as_contracted(PIXELS, contract(dtype="uint8")).dtype == np.uint8
+
+
+def test_rows_are_a_batch_of_one():
+    row = np.arange(4, dtype=np.float16)
+    declared = as_declared(row, Signature((1, 4), "float32", "row"))
+    contracted = as_contracted(row, EmbeddingTensor(length=4, name="embedding", shape=(1, 4)))
+    for tensor in (declared, contracted):
+        assert (tensor.shape, tensor.dtype) == ((1, 4), np.float32)
+        assert np.array_equal(tensor[0], row)
 
 
 @pytest.mark.parametrize("name", ["Demo.fp32.onnx", "Demo.int8.tflite", "Demo.fp16.tflite"])

@@ -22,6 +22,34 @@ def test_the_usual_nine():
     ]
 
 
+def test_a_transformer_has_no_full_integers_and_no_mlmodel():
+    assert names(select_forms(["all"], [], "transformer")) == [
+        "NSFW.mlpackage",
+        "NSFW.fp32.tflite",
+        "NSFW.fp16.tflite",
+        "NSFW.dynamic.tflite",
+        "NSFW.fp32.onnx",
+        "NSFW.fp16.onnx",
+        "NSFW.dynamic.onnx",
+    ]
+
+
+def test_dense_layers_over_embeddings_stay_in_float():
+    assert names(select_forms(["all"], [], "dense")) == [
+        "NSFW.mlmodel",
+        "NSFW.mlpackage",
+        "NSFW.fp32.tflite",
+        "NSFW.fp16.tflite",
+        "NSFW.fp32.onnx",
+        "NSFW.fp16.onnx",
+    ]
+
+
+def test_what_is_asked_for_is_made_for_every_family():
+    for family in ("convolutional", "transformer", "dense"):
+        assert names(select_forms(["onnx"], ["dynamic"], family)) == ["NSFW.dynamic.onnx"]
+
+
 def test_no_two_forms_share_a_name():
     assert len(set(names(FORMS))) == len(FORMS)
 
@@ -34,7 +62,7 @@ def test_lists_choose():
 
 
 def test_all_passes_over_targets_without_the_precision():
-    assert names(select_forms(["all"], ["dynamic"])) == ["NSFW.dynamic.tflite"]
+    assert names(select_forms(["all"], ["dynamic"])) == ["NSFW.dynamic.tflite", "NSFW.dynamic.onnx"]
 
 
 def test_a_named_target_without_the_precision_is_refused():
