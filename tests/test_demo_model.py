@@ -27,7 +27,8 @@ def demo() -> Classifier:
 @pytest.fixture(scope="module")
 def held_out(demo: Classifier) -> Evaluation:
     generated = recipe_of(demo.spec).generated
-    return evaluate(demo.network.model, open_dataset(demo.spec, None, generated).held_out, demo.spec)
+    data = open_dataset(demo.spec, None, generated)
+    return evaluate(demo.network.model, data.held_out, demo.spec)
 
 
 def stated(figure: str) -> float:

@@ -17,6 +17,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+sys.path.append(str(Path(__file__).parent / "checkpoints"))
+from filled_graph import fill
+
 from edgeconv.classifier import Classifier, load_classifier
 from edgeconv.exporting import ExportRun, export
 from edgeconv.inputs import load_input
@@ -213,3 +216,18 @@ def test_gantmans_mobilenet(demo: Classifier, pictures: Path, tmp_path: Path) ->
     assert len(classifier.spec.labels) == 5
     run = exported(classifier, tmp_path / "out", images=pictures)
     check(run, CONVOLUTIONAL, floats_only=True)
+
+
+def test_nsfwjs_mid(shared: Path, pictures: Path, tmp_path: Path) -> None:
+    """The real graph of TensorFlow.js, its shards filled with weights of ours."""
+    fill(shared / "checkpoints/nsfwjs_mobilenet_v2_mid/model.json", tmp_path / "mid")
+    classifier = load_classifier("nsfwjs-mobilenet-v2-mid", tmp_path / "mid")
+    run = exported(classifier, tmp_path / "out", images=pictures, precisions=["fp32"])
+    assert {entry.path for entry in run.manifest.artifacts} == {
+        "NSFWJSMid.mlmodel", "NSFWJSMid.fp32.mlpackage",
+        "NSFWJSMid.fp32.tflite", "NSFWJSMid.fp32.onnx",
+    }  # fmt: skip
+    assert run.parity is not None
+    for result in run.parity.artifacts:
+        assert result.gates["file"].differences.max_abs < 1e-4, result.path
+        assert result.verdict is not Verdict.FAIL

@@ -6,6 +6,7 @@ names are always the same, however often it is built in one process: weights are
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Literal, NamedTuple
 
@@ -76,6 +77,25 @@ def export_form(spec: ModelSpec, model: Any) -> Any:
 
         return fold_batch_norms(model)
     return _builder(spec).export_form(model, spec)
+
+
+def needs_float32(spec: ModelSpec) -> Callable[[str], bool]:
+    """Tells which operations must compute in float32 even in a float16 file.
+
+    Returns:
+        Whether the operation of a name does. A name is as the graph has it, layer by layer:
+        ``embedding_mlp/encoding/Floor``; converters keep it.
+    """
+    from edgeconv.architectures.heads import BOTH_SCORES
+
+    of_its_own = spec.architecture["kind"] in FROM_CHECKPOINT
+    layers = {BOTH_SCORES} | (set() if of_its_own else _float32_layers(spec))
+    return lambda operation: not layers.isdisjoint(operation.split("/"))
+
+
+def _float32_layers(spec: ModelSpec) -> frozenset[str]:
+    layers: frozenset[str] = _builder(spec).float32_layers(spec)
+    return layers
 
 
 def body_layers(spec: ModelSpec, model: Any) -> list[Any]:

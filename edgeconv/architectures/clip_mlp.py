@@ -11,7 +11,7 @@ import tensorflow as tf
 import tf_keras
 from pydantic import ValidationError
 
-from edgeconv.architectures.embedding_mlp import PerceptronOptions, perceptron
+from edgeconv.architectures.embedding_mlp import PerceptronOptions, float32_layers_of, perceptron
 from edgeconv.architectures.forms import TRAINING, Form
 from edgeconv.architectures.heads import scores
 from edgeconv.architectures.lookup import UNIT_LENGTH
@@ -60,13 +60,23 @@ def export_form(model: Any, spec: ModelSpec) -> Any:
     return _model(spec, Form(model))
 
 
-def _model(spec: ModelSpec, form: Form) -> Any:
+def float32_layers(spec: ModelSpec) -> frozenset[str]:
+    """The layers that stay in float32 in a float16 file: some of the head's."""
+    options = _options(spec)
+    return float32_layers_of(options.head, options.tower.projection or options.tower.width)
+
+
+def _options(spec: ModelSpec) -> Options:
     try:
-        options = Options.model_validate(spec.architecture)
+        return Options.model_validate(spec.architecture)
     except ValidationError as error:
         raise SpecError(
             f"[architecture] of {spec.name} is not a clip_mlp", got=explain(error)
         ) from error
+
+
+def _model(spec: ModelSpec, form: Form) -> Any:
+    options = _options(spec)
     size = spec.pictures.size
     pixels = tf_keras.layers.Input((*size, 3), batch_size=form.batch, name="normalised_pixels")
     features = tower(options.tower, size, pixels, form)

@@ -6,16 +6,20 @@ dense layers with ReLU, and the scores.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import tf_keras
 from pydantic import Field, ValidationError, model_validator
 
 from edgeconv.architectures.forms import TRAINING, Form
-from edgeconv.architectures.heads import scores
-from edgeconv.architectures.lookup import LAYER, Encoding
+from edgeconv.architectures.heads import SCORES, scores
+from edgeconv.architectures.lookup import LAYER, UNIT_LENGTH, Encoding
 from edgeconv.errors import SpecError
 from edgeconv.spec import Embedding, ModelSpec, Strict, explain
+
+FEW_WEIGHTS = 4096
+"""A layer of no more weights takes as much room for its name and its casts."""
 
 Column = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(gt=0)]
@@ -64,25 +68,58 @@ def build(spec: ModelSpec) -> Any:
     Raises:
         SpecError: the options are wrong, or the input is no embedding.
     """
+    length, options = _length(spec), _options(spec)
+    embedding = tf_keras.layers.Input((length,), name="embedding")
+    features = perceptron(options, embedding, TRAINING, spec.name)
+    return tf_keras.Model(embedding, scores(spec, features, TRAINING), name="embedding_mlp")
+
+
+def _length(spec: ModelSpec) -> int:
     if not isinstance(spec.input, Embedding):
         raise SpecError(
             f"{spec.name} takes pictures, and an embedding_mlp takes embeddings",
             expected="[input] with length = ...",
         )
+    return spec.input.length
+
+
+def _options(spec: ModelSpec) -> Options:
     try:
-        options = Options.model_validate(spec.architecture)
+        return Options.model_validate(spec.architecture)
     except ValidationError as error:
         raise SpecError(
             f"[architecture] of {spec.name} is not an embedding_mlp", got=explain(error)
         ) from error
-    embedding = tf_keras.layers.Input((spec.input.length,), name="embedding")
-    features = perceptron(options, embedding, TRAINING, spec.name)
-    return tf_keras.Model(embedding, scores(spec, features, TRAINING), name="embedding_mlp")
 
 
 def export_form(model: Any, spec: ModelSpec) -> Any:  # noqa: ARG001
     """The model itself: converters fuse its layers as they are."""
     return model
+
+
+def float32_layers(spec: ModelSpec) -> frozenset[str]:
+    """The layers that stay in float32 in a float16 file: see :func:`float32_layers_of`."""
+    return float32_layers_of(_options(spec), _length(spec))
+
+
+def float32_layers_of(options: PerceptronOptions, length: int) -> frozenset[str]:
+    """The layers of a perceptron that stay in float32 in a float16 file.
+
+    Millionths have more digits than float16, and positions reach its end before standardisation;
+    embeddings that float16 rounds would be found in vocabularies where the original's are not. A
+    layer of few weights saves nothing in float16, and rounds the score for it.
+
+    Args:
+        options: the layers.
+        length: of an embedding.
+    """
+    widths = [length, *options.hidden]
+    small = [
+        f"dense_{number}"
+        for number, (inputs, outputs) in enumerate(pairwise(widths))
+        if inputs * outputs <= FEW_WEIGHTS
+    ]
+    return frozenset({UNIT_LENGTH, LAYER, SCORES, *small})
 
 
 def perceptron(options: PerceptronOptions, embedding: Any, form: Form, whose: str) -> Any:

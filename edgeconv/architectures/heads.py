@@ -13,6 +13,9 @@ from edgeconv.spec import ModelSpec, OutputKind
 SCORES = "scores"
 """The dense layer that every model ends in, but for :class:`WithComplement`."""
 
+BOTH_SCORES = "both_scores"
+"""The layer that adds the complement. Float16 has steps of 1/2048 at one half, where it decides."""
+
 _ACTIVATIONS: dict[OutputKind, str] = {
     "softmax": "softmax",
     "multi-label": "sigmoid",
@@ -38,4 +41,4 @@ def scores(spec: ModelSpec, features: Any, form: Form) -> Any:
     units = 1 if one_logit else len(spec.labels)
     dense = form.layer(tf_keras.layers.Dense, SCORES, units=units, activation=_ACTIVATIONS[kind])
     found = dense(features)
-    return form.layer(WithComplement, "both_scores")(found) if one_logit else found
+    return form.layer(WithComplement, BOTH_SCORES)(found) if one_logit else found

@@ -27,18 +27,6 @@ LAYER = "encoding"
 UNIT_LENGTH = "unit_length"
 
 
-def needs_float32(operation: str) -> bool:
-    """Whether an operation of this name must compute in float32 even in a float16 file.
-
-    Millionths have more digits than float16, and positions reach its end before standardisation.
-    Embeddings that float16 rounds would be found in vocabularies where the original's are not.
-
-    Args:
-        operation: a name as the graph has it, ``embedding_mlp/encoding/Floor``; converters keep it.
-    """
-    return not {LAYER, UNIT_LENGTH}.isdisjoint(operation.split("/"))
-
-
 def digits(numbers: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Whole numbers of at most :data:`LARGEST`, either sign, as (high, low) digits.
 

@@ -73,6 +73,11 @@ def export_form(model: Any, spec: ModelSpec) -> Any:  # noqa: ARG001
     return fold_batch_norms(model)
 
 
+def float32_layers(spec: ModelSpec) -> frozenset[str]:  # noqa: ARG001
+    """The layers that stay in float32 in a float16 file: none."""
+    return frozenset()
+
+
 def body_layers(model: Any) -> list[Any]:
     """The layers of the body, its last one included."""
     names = [layer.name for layer in model.layers]

@@ -55,6 +55,11 @@ def export_form(model: Any, spec: ModelSpec) -> Any:
     return _model(spec, Form(model))
 
 
+def float32_layers(spec: ModelSpec) -> frozenset[str]:  # noqa: ARG001
+    """The layers that stay in float32 in a float16 file: none."""
+    return frozenset()
+
+
 def body_layers(model: Any) -> list[Any]:
     """All layers before the scores."""
     names = [layer.name for layer in model.layers]

@@ -80,10 +80,10 @@ def _for_both_labels(network: Any) -> Any:
     """A network of one score, with the complement before it."""
     import tf_keras
 
-    from edgeconv.architectures.heads import WithComplement
+    from edgeconv.architectures.heads import BOTH_SCORES, WithComplement
 
     return tf_keras.Model(
-        network.input, WithComplement(name="both_scores")(network.output), name=network.name
+        network.input, WithComplement(name=BOTH_SCORES)(network.output), name=network.name
     )
 
 

@@ -10,13 +10,14 @@ import gc
 import io
 import logging
 import os
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgeconv.architectures.lookup import needs_float32
+from edgeconv.architectures import needs_float32
 from edgeconv.contract import (
     METADATA_KEY,
     Contract,
@@ -61,11 +62,12 @@ class CoreMLConverter:
         from edgeconv.targets.coreml_loading import reading_light_graphs
 
         is_program = form.suffix == ".mlpackage"
+        named = needs_float32(self._frozen.spec)
         how = (
             {
                 "convert_to": "mlprogram",
                 "compute_precision": ct.transform.FP16ComputePrecision(
-                    op_selector=lambda operation: not needs_float32(operation.name)
+                    op_selector=lambda operation: not _stays_float32(operation, named)
                 )
                 if form.precision == "fp16"
                 else ct.precision.FLOAT32,
@@ -164,6 +166,17 @@ def _in_words(given: InputTensor | EmbeddingTensor) -> str:
         return f"Embedding{norm}, {given.length} numbers{made_by}"
     size = " x ".join(map(str, given.size))
     return f"RGB picture, {size}; normalisation is inside the model"
+
+
+def _stays_float32(operation: Any, named: Callable[[str], bool]) -> bool:
+    """Whether a MIL operation computes in float32: by its name, or as a constant for one that does.
+
+    coremltools transposes weights by operations of its own, whose names tell nothing.
+    """
+    if named(operation.name):
+        return True
+    constants = [output for output in operation.outputs if output.val is not None]
+    return any(named(reader.name) for constant in constants for reader in constant.child_ops)
 
 
 def _name_outputs(proto: Any) -> None:

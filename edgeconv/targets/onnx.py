@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
+from edgeconv.architectures import needs_float32
 from edgeconv.contract import Contract, EmbeddingTensor, InputTensor, OutputTensor, Precision
 from edgeconv.formats.onnx_file import read_structure
 from edgeconv.formats.onnx_inspect import read_precision
@@ -81,14 +82,10 @@ class OnnxConverter:
         return self._float32
 
     def _fp16(self) -> OnnxModel:
-        from edgeconv.architectures.lookup import needs_float32
-
-        return to_float16(self._float32, needs_float32)
+        return to_float16(self._float32, needs_float32(self._frozen.spec))
 
     def _dynamic(self) -> OnnxModel:
-        from edgeconv.architectures.lookup import needs_float32
-
-        return to_dynamic(self._float32, needs_float32)
+        return to_dynamic(self._float32, needs_float32(self._frozen.spec))
 
     def _int8(self) -> OnnxModel:
         assert self._options.calibration is not None

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from filled_graph import fill
 from numpy.typing import NDArray
 
 from edgeconv.checkpoints import tfjs, tfjs_graph
@@ -208,22 +209,7 @@ def test_an_activation_that_is_another_is_seen(folder: Path) -> None:
 
 
 def test_the_real_graph_with_weights_of_ours(shared: Path, tmp_path: Path) -> None:
-    real = shared / "checkpoints/nsfwjs_mobilenet_v2_mid/model.json"
-    document = json.loads(real.read_text())
-    generator = np.random.default_rng(0)
-    data = b""
-    for weight in document["weightsManifest"][0]["weights"]:
-        shape, how = weight["shape"], weight["quantization"]
-        if shape:
-            reach = 3**0.5 * float(np.std(drawn(weight["name"], tuple(shape), generator)))
-            how.update(min=-reach, scale=2 * reach / 255)
-        # A scalar is its minimum: 2 and 1, by which pixels are brought to -1..1.
-        count = int(np.prod(shape))
-        data += generator.integers(0, 256, count, np.uint8).tobytes() if shape else bytes(count)
-    (tmp_path / "group1-shard1of2").write_bytes(data[: 4 << 20])
-    (tmp_path / "group1-shard2of2").write_bytes(data[4 << 20 :])
-    (tmp_path / "model.json").write_text(json.dumps(document))
-
+    fill(shared / "checkpoints/nsfwjs_mobilenet_v2_mid/model.json", tmp_path)
     checkpoint = sound(tfjs_graph.read(tmp_path))
     assert checkpoint.values == 4_300_775
     assert (checkpoint.program.input_name, checkpoint.program.output_name) == (

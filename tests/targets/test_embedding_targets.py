@@ -19,7 +19,7 @@ SPEC = {
     "summary": "for a test",
     "labels": ["safe", "unsafe"],
     "unsafe": ["unsafe"],
-    "architecture": {"kind": "embedding_mlp"},
+    "architecture": {"kind": "embedding_mlp", "hidden": [96, 64]},
     "input": {"length": LENGTH, "made_by": "CLIP ViT-L/14"},
     "output": {"kind": "sigmoid"},
     "checkpoint": {"formats": ["safetensors"]},

@@ -113,7 +113,8 @@ def test_the_published_checkpoint(shared: Path, tmp_path: Path) -> None:
         with Image.open(path) as image:
             photographs.append(np.asarray(image.convert("RGB").resize((224, 224))))
     batches = np.array_split(np.stack(photographs).astype(np.float32) / 255, 12)
-    expected = np.concatenate([classifier.network.model(batch, training=False) for batch in batches])
+    model = classifier.network.model
+    expected = np.concatenate([model(batch, training=False) for batch in batches])
 
     @tf.function(input_signature=[tf.TensorSpec([1, 224, 224, 3], tf.float32, name="image")])
     def infer(image: Any) -> Any:
