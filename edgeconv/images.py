@@ -82,7 +82,7 @@ _TURNS = {
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
-def find_images(paths: Iterable[Path]) -> list[Path]:
+def find_images(paths: Iterable[Path], suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[Path]:
     """The pictures among files and folders, in the order given.
 
     A folder is searched to its depths, in name order; hidden files, linked folders and files of
@@ -93,7 +93,9 @@ def find_images(paths: Iterable[Path]) -> list[Path]:
         FileError: a folder cannot be read.
     """
     return [
-        picture for path in paths for picture in (_pictures_in(path) if path.is_dir() else [path])
+        picture
+        for path in paths
+        for picture in (_files_in(path, suffixes) if path.is_dir() else [path])
     ]
 
 
@@ -127,7 +129,7 @@ def decode(
     :func:`load_pixels`.
     """
     name = name or (str(source) if isinstance(source, Path) else "the picture")
-    with _stream(source, name) as stream, _pillow_errors(name):
+    with open_stream(source, name) as stream, pillow_errors(name):
         if stranger := _stranger(stream):
             raise UnsupportedImage(
                 f"{name} is in a format that is not read here",
@@ -136,14 +138,14 @@ def decode(
                 do="convert it to JPEG or PNG first",
             )
         with Image.open(stream, formats=FORMATS) as image:
-            _refuse_too_large(image.size, name)
+            refuse_too_large(image.size, name)
             image.load()
-            picture = _on_background(image, preprocessing.background)
+            picture = on_background(image, preprocessing.background)
             turn = _TURNS.get(_orientation(image)) if preprocessing.exif == "apply" else None
             return picture if turn is None else picture.transpose(turn)
 
 
-def _pictures_in(folder: Path) -> list[Path]:
+def _files_in(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     def refuse(error: OSError) -> None:
         raise FileError(
             f"cannot read the folder {error.filename}",
@@ -157,12 +159,12 @@ def _pictures_in(folder: Path) -> list[Path]:
         found += [
             Path(parent, name)
             for name in files
-            if not name.startswith(".") and name.lower().endswith(IMAGE_SUFFIXES)
+            if not name.startswith(".") and name.lower().endswith(suffixes)
         ]
     return sorted(found)
 
 
-def _stream(source: Path | bytes, name: str) -> BinaryIO:
+def open_stream(source: Path | bytes, name: str) -> BinaryIO:
     if isinstance(source, bytes):
         return io.BytesIO(source)
     try:
@@ -177,7 +179,7 @@ def _stream(source: Path | bytes, name: str) -> BinaryIO:
 
 
 @contextmanager
-def _pillow_errors(name: str) -> Iterator[None]:
+def pillow_errors(name: str) -> Iterator[None]:
     """Raise whatever Pillow raises as an error of ours, and print none of its warnings."""
     try:
         with warnings.catch_warnings():
@@ -209,7 +211,7 @@ def _stranger(stream: BinaryIO) -> str | None:
     return None
 
 
-def _refuse_too_large(size: tuple[int, int], name: str) -> None:
+def refuse_too_large(size: tuple[int, int], name: str) -> None:
     if size[0] * size[1] > MAX_PIXELS or max(size) > MAX_SIDE:
         raise _too_large(name, f"{size[0]:,} x {size[1]:,} pixels")
 
@@ -230,7 +232,7 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _on_background(image: Image.Image, background: str) -> Image.Image:
+def on_background(image: Image.Image, background: str) -> Image.Image:
     """The picture as opaque RGB."""
     if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
         image = _eight_bits(image)
