@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edgeconv.artifact import Artifact, open_artifact
+    from edgeconv.bundling import bundle
     from edgeconv.classifier import Classifier
     from edgeconv.classifier import load_classifier as load
     from edgeconv.classifying import classify, open_scorer
@@ -34,6 +35,7 @@ _PUBLIC = {
     "EdgeconvError": "edgeconv.errors:EdgeconvError",
     "ModelSpec": "edgeconv.spec:ModelSpec",
     "Verdict": "edgeconv.parity.results:Verdict",
+    "bundle": "edgeconv.bundling:bundle",
     "classify": "edgeconv.classifying:classify",
     "export": "edgeconv.exporting:export",
     "known_models": "edgeconv.spec:known_models",
@@ -53,6 +55,7 @@ __all__ = [
     "EdgeconvError",
     "ModelSpec",
     "Verdict",
+    "bundle",
     "classify",
     "export",
     "known_models",

@@ -18,6 +18,10 @@ MAY_NOT_IMPORT = {
     "runtimes": ("edgeconv.targets", "edgeconv.parity", "edgeconv.cli"),
     "checkpoints": ("edgeconv.targets", "edgeconv.runtimes", "edgeconv.parity", "edgeconv.cli"),
     "parity": ("edgeconv.exporting", "edgeconv.cli"),
+    "bundles": ("edgeconv.exporting", "edgeconv.bundling", "edgeconv.cli"),
+    "policy.py": ("edgeconv.targets", "edgeconv.runtimes", "edgeconv.parity", "edgeconv.cli"),
+    "frames": ("edgeconv.targets", "edgeconv.runtimes", "edgeconv.parity", "edgeconv.cli"),
+    "networks": ("edgeconv.targets", "edgeconv.runtimes", "edgeconv.parity", "edgeconv.cli"),
     "training": ("edgeconv.targets", "edgeconv.runtimes", "edgeconv.cli"),
 }
 

@@ -4,7 +4,7 @@ import sys
 import edgeconv
 
 PUBLIC = {
-    "Artifact", "Classifier", "Contract", "EdgeconvError", "ModelSpec", "Verdict", "classify",
+    "Artifact", "Classifier", "Contract", "EdgeconvError", "ModelSpec", "Verdict", "bundle", "classify",
     "export", "known_models", "load", "load_spec", "open_artifact", "open_scorer", "pull",
     "train", "verify",
 }  # fmt: skip
