@@ -18,7 +18,7 @@ from edgeconv.generated_rows import draw_rows
 from edgeconv.networks import Frozen, Network
 from edgeconv.normalising import normalise
 from edgeconv.own_models import reconciled
-from edgeconv.resolving import resolve
+from edgeconv.resolving import Resolved, resolve
 from edgeconv.spec import Embedding, ModelSpec
 
 
@@ -93,9 +93,23 @@ def load_classifier(
             :func:`edgeconv.resolving.resolve` and :func:`edgeconv.checkpoints.read`.
         CheckpointMismatch: the checkpoint's tensors are not those of the model.
     """
+    resolved = resolve(model, weights, labels)
+    return classifier_of(resolved, sha256_of(resolved.weights))
+
+
+def classifier_of(resolved: Resolved, sha256: str) -> Classifier:
+    """The classifier of a model that has been resolved.
+
+    Args:
+        resolved: its spec and checkpoint.
+        sha256: of the checkpoint, as :func:`edgeconv.files.sha256_of` gives it.
+
+    Raises:
+        CheckpointError: as :func:`edgeconv.checkpoints.read`.
+        CheckpointMismatch: the checkpoint's tensors are not those of the model.
+    """
     from edgeconv.networks.from_checkpoint import network_of
 
-    resolved = resolve(model, weights, labels)
     checkpoint = resolved.checkpoint or checkpoints.read(
         resolved.weights, resolved.spec.checkpoint.formats
     )
@@ -104,7 +118,7 @@ def load_classifier(
         spec,
         network_of(spec, checkpoint),
         Source(
-            checkpoint_sha256=sha256_of(checkpoint.path),
+            checkpoint_sha256=sha256,
             checkpoint_format=checkpoint.format,
             licence=spec.checkpoint.licence,
             author=spec.checkpoint.author,

@@ -12,7 +12,7 @@ from edgeconv.architectures import family
 from edgeconv.errors import UnknownName
 from edgeconv.files import sha256_of
 from edgeconv.parity.samples import samples_in
-from edgeconv.resolving import resolve
+from edgeconv.resolving import Resolved, resolve
 from edgeconv.spec import ModelSpec, known_models
 from edgeconv.targets import COMPATIBILITIES, IOS_VERSIONS, Form, select_forms
 from edgeconv.versions import code_fingerprint, library_versions
@@ -27,15 +27,12 @@ DEMO = "demo"
 class Request:
     """An export, checked and ready to run: what would be made, and from what.
 
-    ``classifier`` is set where the caller had loaded it already; ``weights`` otherwise.
+    ``model`` is a classifier where the caller had loaded it already.
     """
 
-    spec: ModelSpec
+    model: Resolved | Classifier
     source: str
-    weights: Path | None
     checkpoint_sha256: str
-    classifier: Classifier | None
-    labels: tuple[str, ...]
     forms: tuple[Form, ...]
     out: Path
     calibration: Path | None
@@ -44,6 +41,16 @@ class Request:
     compat: str | None
     minimum_ios: int
     max_flip_rate: float | None
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the model is, as far as is known before its checkpoint is read."""
+        return self.model.spec
+
+    @property
+    def weights(self) -> Path | None:
+        """The checkpoint; None where the caller had loaded it already."""
+        return self.model.weights if isinstance(self.model, Resolved) else None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -102,20 +109,17 @@ def plan(
         raise UnknownName("compatibility", compat, COMPATIBILITIES)
     if minimum_ios not in IOS_VERSIONS:
         raise UnknownName("iOS deployment target", str(minimum_ios), map(str, IOS_VERSIONS))
+    given: Resolved | Classifier
     if isinstance(model, str | Path):
-        resolved = resolve(model, Path(weights) if weights else None, labels)
-        spec, given, classifier = resolved.spec, resolved.weights, None
-        checkpoint_sha256 = sha256_of(given)
+        given = resolve(model, Path(weights) if weights else None, labels)
+        checkpoint_sha256 = sha256_of(given.weights)
     else:
-        spec, given, classifier = model.spec, None, model
-        checkpoint_sha256 = model.source.checkpoint_sha256
+        given, checkpoint_sha256 = model, model.source.checkpoint_sha256
+    spec = given.spec
     return Request(
-        spec=spec,
+        model=given,
         source=spec.name if spec.name in known_models() else str(model),
-        weights=given,
         checkpoint_sha256=checkpoint_sha256,
-        classifier=classifier,
-        labels=tuple(labels),
         forms=tuple(select_forms(targets, precisions, family(spec))),
         out=Path(out) if out else Path("build") / spec.name,
         calibration=Path(calibration) if calibration else None,

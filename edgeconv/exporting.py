@@ -39,6 +39,7 @@ from edgeconv.parity.reference import reference_from_classifier
 from edgeconv.parity.reference_set import ReferenceSet, golden_pictures
 from edgeconv.parity.results import ParityRun, Verdict
 from edgeconv.progress import Progress, Silent
+from edgeconv.resolving import Resolved
 from edgeconv.spec import Embedding
 from edgeconv.targets import Converter, Form, Options, converter
 from edgeconv.verifying import samples_for, write_report
@@ -132,14 +133,11 @@ def _up_to_date(request: Request) -> ExportRun | None:
 
 
 def _run(request: Request, progress: Progress) -> ExportRun:
-    from edgeconv.classifier import load_classifier
-
     progress.step(f"loading {request.spec.name}")
-    classifier = request.classifier or load_classifier(
-        request.source, request.weights, request.labels
-    )
+    with _collector_off():
+        classifier = _classifier(request)
+        frozen = classifier.freeze()
     samples = samples_for(classifier, request.images)
-    frozen = classifier.freeze()
     calibration, audit = _calibration(request, classifier, frozen, samples, progress)
     options = Options(
         calibration=calibration.inputs if calibration else None,
@@ -174,6 +172,24 @@ def _run(request: Request, progress: Progress) -> ExportRun:
         write_atomically(stage / MANIFEST, manifest.model_dump_json(indent=1))
         _put_in_place(stage, request.out, parity is not None)
     return ExportRun(request.out, manifest, parity)
+
+
+def _classifier(request: Request) -> Classifier:
+    if not isinstance(request.model, Resolved):
+        return request.model
+    from edgeconv.classifier import classifier_of
+
+    return classifier_of(request.model, request.checkpoint_sha256)
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """No garbage collection: loading makes a million objects, and all are kept."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @contextmanager

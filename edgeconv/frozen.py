@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeconv.freezing import light_graph
 from edgeconv.spec import Embedding, Input, ModelSpec
 
 OUTPUT_NAME = "scores"
@@ -29,15 +30,17 @@ def input_shape(spec: ModelSpec) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class FrozenGraph:
-    """A tensorflow function without variables.
+    """A network traced once, with its normalisation.
 
     ``function`` takes one float32 tensor of :attr:`input_shape` named :attr:`input_name` (RGB
     pixels 0..255, or an embedding) and gives float32 (1, labels) scores. The batch is fixed at 1:
-    that is what ships, and what every converter fuses best.
+    that is what ships, and what every converter fuses best. Its variables are those of ``network``,
+    which is held for their sake; :mod:`edgeconv.freezing` turns them into constants.
     """
 
     spec: ModelSpec
     function: Any
+    network: Any
     onnx: None = None
 
     @property
@@ -51,7 +54,7 @@ class FrozenGraph:
     @property
     def graph_def(self) -> Any:
         """The frozen ``GraphDef``; input and output are nodes of the same names."""
-        return self.function.graph.as_graph_def()
+        return light_graph(self.function).complete()
 
     def scores(
         self, inputs: NDArray[Any], *, threads: int = 0, optimise: bool = True
@@ -59,8 +62,9 @@ class FrozenGraph:
         """Run the frozen graph itself, by tensorflow; see :class:`edgeconv.networks.Frozen`."""
         import tensorflow as tf
 
+        graph_def = self.graph_def
         with tf.Graph().as_default():
-            tf.graph_util.import_graph_def(self.graph_def, name="")
+            tf.graph_util.import_graph_def(graph_def, name="")
             with tf.compat.v1.Session(config=_session_config(threads, optimise)) as session:
                 rows = [
                     session.run(f"{OUTPUT_NAME}:0", {f"{self.input_name}:0": one[None]})
@@ -70,24 +74,22 @@ class FrozenGraph:
 
 
 def trace(spec: ModelSpec, network: Callable[[Any], Any]) -> FrozenGraph:
-    """Trace a network with its normalisation, and turn its variables into constants.
+    """Trace a network with its normalisation.
 
     Args:
         spec: says what goes in and how it is normalised.
         network: normalised float32 tensor, batch 1, to scores (1, labels).
     """
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
 
     def to_scores(given: Any) -> Any:
         taken = given if isinstance(spec.input, Embedding) else _normalise(given, spec.input)
         return tf.identity(network(taken), name=OUTPUT_NAME)
 
     signature = tf.TensorSpec(input_shape(spec), tf.float32, name=input_name(spec))
-    traced = tf.function(to_scores).get_concrete_function(signature)
-    return FrozenGraph(spec, convert_variables_to_constants_v2(traced))
+    # Layers hold no Python control flow over tensors, and looking for some takes a second.
+    traced = tf.function(to_scores, autograph=False).get_concrete_function(signature)
+    return FrozenGraph(spec, traced, network)
 
 
 def _normalise(image: Any, given: Input) -> Any:

@@ -185,12 +185,12 @@ def _architecture_differences(
     spec: Mapping[str, Any], declared: Mapping[str, Any]
 ) -> list[tuple[str, object, object]]:
     """Key, the checkpoint's value and the spec's, where both speak of it and disagree."""
-    found = []
+    found: list[tuple[str, object, object]] = []
     for key, value in _plain(declared).items():
         own = _plain(spec).get(key, value)
         if isinstance(value, dict) and isinstance(own, dict):
             inner = _architecture_differences(own, value)
-            found += [(f"{key}.{name}", *values) for name, *values in inner]
+            found += [(f"{key}.{name}", theirs, ours) for name, theirs, ours in inner]
         elif own != value:
             found.append((key, value, own))
     return found

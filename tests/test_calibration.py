@@ -34,18 +34,14 @@ def test_the_generated_set_shares_no_picture_with_the_parity_set(demo, frozen_de
 
 
 def test_overlap_with_the_parity_set_is_counted_and_said(demo, frozen_demo, preprocessing, folder):
-    audit = calibration_from(folder, preprocessing, Silent()).audit(
-        frozen_demo, folder_set(folder)
-    )
+    audit = calibration_from(folder, preprocessing, Silent()).audit(frozen_demo, folder_set(folder))
     assert audit.overlap == 6
     assert any("in the parity set too" in warning for warning in audit.warnings())
 
 
 def test_unreadable_pictures_are_counted(demo, frozen_demo, preprocessing, folder):
     (folder / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    audit = calibration_from(folder, preprocessing, Silent()).audit(
-        frozen_demo, generated_set()
-    )
+    audit = calibration_from(folder, preprocessing, Silent()).audit(frozen_demo, generated_set())
     assert list(audit.skipped) == ["torn.png"]
     assert (audit.found, audit.used) == (7, 6)
 
@@ -69,9 +65,7 @@ def test_one_label_only_is_said(demo, frozen_demo, preprocessing, folder):
     for picture, label in zip(dots, best, strict=True):
         if label == best[0]:
             (folder / picture.name).write_bytes(picture.read())
-    audit = calibration_from(folder, preprocessing, Silent()).audit(
-        frozen_demo, generated_set()
-    )
+    audit = calibration_from(folder, preprocessing, Silent()).audit(frozen_demo, generated_set())
     assert any("of one label" in warning for warning in audit.warnings())
 
 

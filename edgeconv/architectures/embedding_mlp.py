@@ -18,8 +18,8 @@ from edgeconv.architectures.lookup import LAYER, UNIT_LENGTH, Encoding
 from edgeconv.errors import SpecError
 from edgeconv.spec import Embedding, ModelSpec, Strict, explain
 
-FEW_WEIGHTS = 4096
-"""A layer of no more weights takes as much room for its name and its casts."""
+SMALL_SHARE = 0.1
+"""Of all weights: a layer with less of them saves next to nothing in float16."""
 
 Column = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(gt=0)]
@@ -107,18 +107,17 @@ def float32_layers_of(options: PerceptronOptions, length: int) -> frozenset[str]
 
     Millionths have more digits than float16, and positions reach its end before standardisation;
     embeddings that float16 rounds would be found in vocabularies where the original's are not. A
-    layer of few weights saves nothing in float16, and rounds the score for it.
+    layer with few of the weights saves nothing in float16, and rounds the score for it.
 
     Args:
         options: the layers.
         length: of an embedding.
     """
-    widths = [length, *options.hidden]
-    small = [
-        f"dense_{number}"
-        for number, (inputs, outputs) in enumerate(pairwise(widths))
-        if inputs * outputs <= FEW_WEIGHTS
-    ]
+    sizes = {
+        f"dense_{number}": inputs * outputs
+        for number, (inputs, outputs) in enumerate(pairwise([length, *options.hidden]))
+    }
+    small = [name for name, size in sizes.items() if size < SMALL_SHARE * sum(sizes.values())]
     return frozenset({UNIT_LENGTH, LAYER, SCORES, *small})
 
 
