@@ -62,7 +62,7 @@ def write_contents(artifact: Artifact, folder: Path) -> tuple[str, ...]:
     shutil.copyfile(artifact.path, folder / artifact.path.name)
     (folder / CONTRACT).write_text(contract.to_json() + "\n", "utf-8")
     (folder / LABELS).write_text("".join(f"{label}\n" for label in contract.labels), "utf-8")
-    golden = _write_golden(artifact, taken, folder / GOLDEN)
+    golden = write_golden(artifact, taken, folder / GOLDEN)
     return artifact.path.name, CONTRACT, LABELS, *golden
 
 
@@ -107,7 +107,7 @@ def tolerance(contract: Contract) -> float:
     return {"fp32": 1e-4, "fp16": 1e-3}.get(contract.precision.asked, 0.05)
 
 
-def _write_golden(artifact: Artifact, taken: InputTensor, folder: Path) -> tuple[str, ...]:
+def write_golden(artifact: Artifact, taken: InputTensor, folder: Path) -> tuple[str, ...]:
     golden = artifact.contract.golden
     if not golden:
         raise ArtifactError(
