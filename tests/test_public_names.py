@@ -4,9 +4,9 @@ import sys
 import edgeconv
 
 PUBLIC = {
-    "Artifact", "Classifier", "Contract", "EdgeconvError", "ModelSpec", "Verdict", "bundle", "classify",
-    "export", "known_models", "load", "load_spec", "open_artifact", "open_scorer", "pull",
-    "train", "verify",
+    "Artifact", "Classifier", "Contract", "EdgeconvError", "ModelSpec", "Verdict", "bundle",
+    "classify", "export", "known_models", "load", "load_spec", "open_artifact", "open_scorer",
+    "pull", "train", "verify",
 }  # fmt: skip
 
 

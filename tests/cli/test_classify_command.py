@@ -133,17 +133,20 @@ def lines_of(process, count):
     return [json.loads(process.stdout.readline()) for _ in range(count)]
 
 
-def heed_interrupts():
-    """pytest-xdist's workers ignore Ctrl-C, and so would every program that they start."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+# pytest-xdist's workers ignore Ctrl-C, and so does every program that they start.
+HEEDING_INTERRUPTS = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from edgeconv.cli import main
+main()
+"""
 
 
 def test_watching_a_folder(demo_artifact, tmp_path):
     Image.fromarray(drawing(SAFE)).save(tmp_path / "there.png")
-    command = [*COMMAND, str(demo_artifact), str(tmp_path), "--watch", "--format", "jsonl"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed_interrupts
-    ) as process:
+    arguments = [str(demo_artifact), str(tmp_path), "--watch", "--format", "jsonl"]
+    command = [sys.executable, "-c", HEEDING_INTERRUPTS, "classify", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         (first,) = lines_of(process, 1)
         stream = io.BytesIO()
         Image.fromarray(drawing(UNSAFE)).save(stream, "PNG")
