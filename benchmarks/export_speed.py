@@ -25,7 +25,7 @@ from edgeconv.classifier import load_classifier
 from edgeconv.calibration import calibration_from
 from edgeconv.progress import Silent
 classifier = load_classifier("nsfwjs-mobilenet-v2", Path(sys.argv[1]))
-classifier.model.save(sys.argv[3])
+classifier.network.model.save(sys.argv[3])
 photos = calibration_from(Path(sys.argv[2]), classifier.spec.input.preprocessing, Silent())
 np.save(sys.argv[4], photos.inputs)
 """

@@ -199,5 +199,10 @@ def demo_artifact(demo, frozen_demo, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def demo_run(demo, tmp_path_factory):
-    """All nine artifacts of the demo, verified."""
-    return export(demo, out=tmp_path_factory.mktemp("demo-all"))
+    """All nine artifacts of the demo, verified; no test may change them.
+
+    xdist's workers share one folder: who comes second finds that there is nothing to do.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return export(demo, out=shared / "demo-all")

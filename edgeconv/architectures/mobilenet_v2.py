@@ -10,6 +10,8 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
+from edgeconv.architectures.forms import TRAINING
+from edgeconv.architectures.heads import scores
 from edgeconv.errors import DownloadError, SpecError
 from edgeconv.folding import fold_batch_norms
 from edgeconv.spec import ModelSpec, Strict, explain
@@ -63,9 +65,7 @@ def build(spec: ModelSpec) -> Any:
         x = layers.BatchNormalization(name="batch_norm")(x)
     if options.dropout:
         x = layers.Dropout(options.dropout, name="dropout")(x)
-    activation = "softmax" if spec.output.kind == "softmax" else "sigmoid"
-    scores = layers.Dense(len(spec.labels), activation=activation, name="scores")(x)
-    return tf_keras.Model(pixels, scores, name="mobilenet_v2")
+    return tf_keras.Model(pixels, scores(spec, x, TRAINING), name="mobilenet_v2")
 
 
 def export_form(model: Any, spec: ModelSpec) -> Any:  # noqa: ARG001

@@ -12,7 +12,7 @@ from numpy.random import RandomState
 from edgeconv.architectures import body_layers, build, imagenet_body, randomise_body
 from edgeconv.architectures.mobilenet_v2 import IMAGENET_WIDTHS
 from edgeconv.errors import DownloadError, SpecError, UnknownName
-from edgeconv.spec import ModelSpec, load_spec
+from edgeconv.spec import ModelSpec, Output, load_spec
 
 HEAD = ["pool", "flatten", "dense", "batch_norm", "dropout", "scores"]
 
@@ -87,12 +87,22 @@ def test_pooling_covers_the_whole_map_whatever_the_size() -> None:
     assert model.get_layer("pool").output_shape == (None, 1, 1, 1280)
 
 
-@pytest.mark.parametrize("kind", ["softmax", "sigmoid", "multi-label"])
+@pytest.mark.parametrize("kind", ["softmax", "multi-label"])
 def test_scores_are_what_the_spec_says(kind: str) -> None:
     scores = build(spec_with(kind=kind))(np.zeros((2, 32, 32, 3), np.float32)).numpy()
     assert scores.shape == (2, 4)
     sums_to_one = bool(np.allclose(scores.sum(axis=1), 1))
     assert sums_to_one == (kind == "softmax")
+
+
+def test_one_sigmoid_is_for_two_labels() -> None:
+    spec = spec_with().model_copy(
+        update={"labels": ("safe", "unsafe"), "unsafe": (), "output": Output(kind="sigmoid")}
+    )
+    model = build(spec)
+    assert model.get_layer("scores").units == 1
+    scores = model(np.zeros((2, 32, 32, 3), np.float32)).numpy()
+    np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,8 @@ def _tiny_spec(architecture: Mapping[str, Any] = SMALL_NETWORK, **training: Any)
 @pytest.fixture(scope="session", autouse=True)
 def _small_network_is_known() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(architectures._BUILDERS, "small_network", "small_network")
+        small = architectures.Architecture("small_network", "convolutional")
+        patch.setitem(architectures._BUILDERS, "small_network", small)
         yield
 
 
