@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
@@ -80,6 +79,8 @@ class _Csv:
     """One row a file, and a column a label. Spans read ``1.5-3.0;7.0-9.5``, in seconds."""
 
     def __init__(self, out: TextIO, labels: Sequence[str]) -> None:
+        import csv
+
         self._labels = labels
         self._out = out
         self._rows = csv.writer(out, lineterminator="\n")
