@@ -153,6 +153,7 @@ def test_a_contract_on_the_other_side_is_enough_for_an_image(theirs, demo_artifa
     assert result.gates["file"].flips.newly_missed == 0
 
 
+@pytest.mark.slow
 def test_a_known_model_is_a_reference_with_a_noise_floor(theirs, judged):
     result, gates = judged(theirs / "theirs.onnx", "demo")
     assert gates == {"pixels": Verdict.PASS, "file": Verdict.PASS}

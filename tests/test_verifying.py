@@ -95,6 +95,7 @@ def test_a_torn_artifact_is_a_typed_error(demo_artifact, tmp_path):
         verify(torn)
 
 
+@pytest.mark.slow
 def test_not_run_here_is_never_a_pass(demo, few, tmp_path, monkeypatch):
     from edgeconv import runtimes
     from edgeconv.errors import CannotRunHere

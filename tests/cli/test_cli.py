@@ -25,6 +25,7 @@ def pictures(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_verify_answers_in_json(demo_run):
     done = edgeconv("verify", demo_run.out / "Demo.fp32.onnx", "--json")
     assert done.returncode == 0, done.stderr
@@ -51,6 +52,7 @@ def test_verify_against_another_artifact_writes_a_report(demo_run, tmp_path):
     assert "Demo.fp32.onnx in ONNX Runtime" in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_failed_gate_is_exit_code_1(demo_run):
     done = edgeconv("verify", demo_run.out / "Demo.int8.onnx", "--max-flip-rate", "0")
     assert done.returncode in (1, 3)
@@ -144,6 +146,7 @@ def test_a_broken_artifact_is_said(tmp_path):
     assert edgeconv("verify", tmp_path / "x.png").returncode == 2
 
 
+@pytest.mark.slow
 def test_the_terminal_hears_edgeconv_alone(demo, tmp_path):
     done = edgeconv(
         "export", "demo", "--target", "tflite", "--precision", "int8", "--no-verify",
