@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from edgeconv.classifier import Classifier
     from edgeconv.networks import Frozen
 
+Golden = Sequence[tuple[str, NDArray[Any]]]
+
 
 @dataclass(frozen=True)
 class ExportRun:
@@ -237,7 +239,7 @@ def _generated(classifier: Classifier) -> CalibrationSet:
     return generated_calibration(taken.preprocessing)
 
 
-def _golden(classifier: Classifier) -> Sequence[tuple[str, NDArray[Any]]]:
+def _golden(classifier: Classifier) -> Golden:
     """Name and content of the inputs that every artifact carries scores for."""
     taken = classifier.spec.input
     if isinstance(taken, Embedding):
@@ -254,6 +256,7 @@ def _convert_all(
     progress: Progress,
 ) -> tuple[list[Artifact], dict[str, float]]:
     """Write every form into ``stage``; also how many seconds each took."""
+    golden = _golden(classifier)
     converters: dict[str, Converter] = {}
     artifacts, seconds = [], {}
     for form, name in zip(request.forms, request.names, strict=True):
@@ -262,14 +265,21 @@ def _convert_all(
         if form.target not in converters:
             converters[form.target] = converter(form.target)(frozen, options)
         artifacts.append(
-            _write_artifact(converters[form.target], form, classifier, options, stage / name)
+            _write_artifact(
+                converters[form.target], form, classifier, golden, options, stage / name
+            )
         )
         seconds[name] = round(perf_counter() - start, 3)
     return artifacts, seconds
 
 
 def _write_artifact(
-    target: Converter, form: Form, classifier: Classifier, options: Options, path: Path
+    target: Converter,
+    form: Form,
+    classifier: Classifier,
+    golden: Golden,
+    options: Options,
+    path: Path,
 ) -> Artifact:
     target.write(form, path)
     taken, given, precision = target.describe(form, path)
@@ -288,7 +298,7 @@ def _write_artifact(
         made_with=library_versions(),
     )
     target.embed(path, contract)
-    complete = with_golden_scores(Artifact(path, contract), _golden(classifier))
+    complete = with_golden_scores(Artifact(path, contract), golden)
     target.embed(path, complete)
     write_atomically(path.with_name(path.name + ".json"), complete.to_json() + "\n")
     return open_artifact(path)

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tf_keras
 
 from edgeconv.architectures.forms import Form
-from edgeconv.spec import ModelSpec, OutputKind
+from edgeconv.spec import ONE_LOGIT, ModelSpec, OutputKind
 
 SCORES = "scores"
 """The dense layer that every model ends in, but for :class:`WithComplement`."""
@@ -37,7 +37,7 @@ def scores(spec: ModelSpec, features: Any, form: Form) -> Any:
     It starts as Keras starts a dense layer: a head is trained, whatever its body's weights are.
     """
     kind = spec.output.kind
-    one_logit = kind in {"sigmoid", "linear"}
+    one_logit = kind in ONE_LOGIT
     units = 1 if one_logit else len(spec.labels)
     dense = form.layer(tf_keras.layers.Dense, SCORES, units=units, activation=_ACTIVATIONS[kind])
     found = dense(features)

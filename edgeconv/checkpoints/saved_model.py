@@ -6,7 +6,6 @@ where every operation is one that is known (:mod:`edgeconv.checkpoints.autokeras
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +35,7 @@ def recognises(path: Path) -> bool:
     """Whether this is a folder with a ``saved_model.pb``, or a zip archive of one."""
     if path.is_dir():
         return (path / MODEL_FILE).is_file()
-    return any(_is_model(name) for name in _names_inside(path))
+    return any(_is_model(name) for name in zip_archive.names(path))
 
 
 def read(path: Path) -> Checkpoint:
@@ -104,13 +103,3 @@ def _of_archive(path: Path) -> _Files:
 
 def _is_model(name: str) -> bool:
     return name.rpartition("/")[2] == MODEL_FILE
-
-
-def _names_inside(path: Path) -> list[str]:
-    if not zipfile.is_zipfile(path):
-        return []
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.namelist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError):
-        return []

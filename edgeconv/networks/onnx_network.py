@@ -13,7 +13,7 @@ from edgeconv.checkpoints.onnx_program import Ending, OnnxProgram
 from edgeconv.errors import CheckpointError, CheckpointMismatch, CorruptCheckpoint
 from edgeconv.generated_rows import RowStatistics, unknown_statistics
 from edgeconv.networks import halved, onnx_surgery
-from edgeconv.spec import ModelSpec, OutputKind
+from edgeconv.spec import ONE_LOGIT, ModelSpec, OutputKind
 
 _TAKES: dict[OutputKind, tuple[Ending, ...]] = {
     "softmax": ("softmax", "logits"),
@@ -145,7 +145,7 @@ def _check_size(program: OnnxProgram, spec: ModelSpec) -> None:
 
 
 def _check_width(program: OnnxProgram, spec: ModelSpec) -> None:
-    expected = 1 if spec.output.kind in {"sigmoid", "linear"} else len(spec.labels)
+    expected = 1 if spec.output.kind in ONE_LOGIT else len(spec.labels)
     if program.width not in {None, expected}:
         raise CheckpointMismatch(
             f"{program.where} does not give the scores of {spec.name}",
@@ -163,7 +163,7 @@ def _scores(found: NDArray[np.float32], ending: Ending, kind: OutputKind) -> NDA
         scores = powers / powers.sum(axis=1, keepdims=True)
     elif ending == "logits" and kind in {"sigmoid", "multi-label"}:
         scores = np.float32(1) / (np.float32(1) + np.exp(-found))
-    if kind in {"sigmoid", "linear"}:
+    if kind in ONE_LOGIT:
         scores = np.concatenate([1 - scores, scores], axis=1)
     return scores.astype(np.float32, copy=False)
 

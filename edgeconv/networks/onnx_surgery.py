@@ -16,7 +16,7 @@ from edgeconv.frozen import OUTPUT_NAME
 from edgeconv.networks.onnx_batch_norm import fold_batch_norms
 from edgeconv.networks.onnx_folding import drop_unread, fold_constants
 from edgeconv.networks.onnx_opset import at_our_opset
-from edgeconv.spec import Input, ModelSpec, OutputKind
+from edgeconv.spec import ONE_LOGIT, Input, ModelSpec, OutputKind
 
 INPUT_NAME = "image"
 
@@ -213,7 +213,7 @@ def _scores(graph: Any, found: str, ending: Ending, kind: OutputKind) -> list[An
         chain.append(("Cast", None, {"to": onnx.TensorProto.FLOAT}))
     if ending == "logits" and activation is not None:
         chain.append((activation, None, {"axis": 1} if activation == "Softmax" else {}))
-    if kind not in {"sigmoid", "linear"}:
+    if kind not in ONE_LOGIT:
         return _chain(found, chain or [("Identity", None, {})], OUTPUT_NAME)
     second, first = f"{_ADDED}second", f"{_ADDED}first"
     one = _constant(graph, "one", np.float32(1))
