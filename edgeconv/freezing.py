@@ -62,7 +62,7 @@ def light_graph(function: Any, large: int = LARGE) -> LightGraph:
     variables = {id(variable.handle): variable for variable in function.graph.variables}
     graph_def = tf.compat.v1.GraphDef(versions=function.graph.graph_def_versions)
     weights: dict[str, Weight] = {}
-    for operation in function.graph.get_operations():
+    for operation in _needed_operations(function):
         name, node = operation.name, graph_def.node.add()
         if name in captured:
             value = variables.get(id(captured[name]), captured[name])
@@ -81,6 +81,18 @@ def light_graph(function: Any, large: int = LARGE) -> LightGraph:
         else:
             node.CopyFrom(operation.node_def)
     return LightGraph(graph_def, weights)
+
+
+def _needed_operations(function: Any) -> list[Any]:
+    """In order; an imported graph leaves its own placeholder behind, which no converter may see."""
+    needed: set[Any] = {tensor.op for tensor in function.inputs}
+    pending = [tensor.op for tensor in function.outputs]
+    while pending:
+        operation = pending.pop()
+        if operation not in needed:
+            needed.add(operation)
+            pending += [tensor.op for tensor in operation.inputs] + operation.control_inputs
+    return [operation for operation in function.graph.get_operations() if operation in needed]
 
 
 def _is_flat(graph: Any) -> bool:

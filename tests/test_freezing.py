@@ -70,3 +70,16 @@ def test_a_function_that_calls_functions_is_inlined_first():
 
     graph = light_graph(scores.get_concrete_function())
     assert np.array_equal(run(graph.complete()), ROWS * 2)
+
+
+def test_what_no_score_depends_on_is_left_out():
+    """A graph imported into the function leaves its own placeholder there."""
+
+    @tf.function(input_signature=[tf.TensorSpec((5, 30), tf.float32, name="rows")])
+    def scores(rows):
+        tf.compat.v1.placeholder(tf.float32, (5, 30), name="replaced")
+        return tf.identity(rows * 2, name="scores")
+
+    graph_def = light_graph(scores.get_concrete_function()).complete()
+    assert [node.name for node in graph_def.node if node.op == "Placeholder"] == ["rows"]
+    assert np.array_equal(run(graph_def), ROWS * 2)
