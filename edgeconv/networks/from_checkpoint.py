@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.architectures import FROM_CHECKPOINT, build
+from edgeconv.architectures import BOTH_SCORES, FROM_CHECKPOINT, build, drawn_weights
 from edgeconv.checkpoints import fitting, naming, topology
 from edgeconv.checkpoints.checkpoint import Checkpoint
 from edgeconv.checkpoints.graph_program import GraphProgram
@@ -41,6 +41,10 @@ def network_of(spec: ModelSpec, checkpoint: Checkpoint) -> Network:
         from edgeconv.networks.onnx_network import OnnxNetwork
 
         return OnnxNetwork(checkpoint.program, spec)
+    if checkpoint.topology is None and _is_drawn_of(spec, checkpoint.tensors):
+        from edgeconv.networks.drawn_network import DrawnNetwork
+
+        return DrawnNetwork(spec, checkpoint.tensors)
     from edgeconv.networks.keras_network import KerasNetwork
 
     model = _unfilled(spec, checkpoint)
@@ -50,6 +54,11 @@ def network_of(spec: ModelSpec, checkpoint: Checkpoint) -> Network:
         raise _mismatch(spec, checkpoint, found, layers, _width(tensors, layers[-1]))
     fitting.fill(model, tensors, checkpoint.path.name, spec.name)
     return KerasNetwork(model)
+
+
+def _is_drawn_of(spec: ModelSpec, tensors: Mapping[str, NDArray[np.float32]]) -> bool:
+    """Whether the network can be drawn without tensorflow, and of just these tensors."""
+    return drawn_weights(spec) == {name: tensor.shape for name, tensor in tensors.items()}
 
 
 def _unfilled(spec: ModelSpec, checkpoint: Checkpoint) -> Any:
@@ -80,7 +89,7 @@ def _for_both_labels(network: Any) -> Any:
     """A network of one score, with the complement before it."""
     import tf_keras
 
-    from edgeconv.architectures.heads import BOTH_SCORES, WithComplement
+    from edgeconv.architectures.heads import WithComplement
 
     return tf_keras.Model(
         network.input, WithComplement(name=BOTH_SCORES)(network.output), name=network.name

@@ -41,6 +41,8 @@ class TFLiteConverter:
         """
         try:
             content = self._made(form)
+        except ConversionError:  # the graph itself said why
+            raise
         except Exception as error:
             raise ConversionError(
                 f"TFLite cannot express {self._frozen.spec.name} at {form.precision}",
