@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from edgeconv.checkpoints.checkpoint import Checkpoint
 from edgeconv.checkpoints.graph_program import GraphProgram
 from edgeconv.errors import CheckpointError, CheckpointMismatch
 from edgeconv.networks import Network
-from edgeconv.spec import ONE_LOGIT, ModelSpec, known_models, load_spec
+from edgeconv.spec import ONE_LOGIT, Input, ModelSpec, known_models, load_spec
 
 _LAST_ACTIVATION = {
     "softmax": "softmax",
@@ -41,6 +42,8 @@ def network_of(spec: ModelSpec, checkpoint: Checkpoint) -> Network:
         from edgeconv.networks.onnx_network import OnnxNetwork
 
         return OnnxNetwork(checkpoint.program, spec)
+    if "interpolate" in spec.architecture:
+        checkpoint = _at_size(spec, checkpoint)
     if checkpoint.topology is None and _is_drawn_of(spec, checkpoint.tensors):
         from edgeconv.networks.drawn_network import DrawnNetwork
 
@@ -54,6 +57,17 @@ def network_of(spec: ModelSpec, checkpoint: Checkpoint) -> Network:
         raise _mismatch(spec, checkpoint, found, layers, _width(tensors, layers[-1]))
     fitting.fill(model, tensors, checkpoint.path.name, spec.name)
     return KerasNetwork(model)
+
+
+def _at_size(spec: ModelSpec, checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint of a vision transformer, its positions moved to the spec's size."""
+    from edgeconv.architectures.vit_positions import POSITIONS, moved
+
+    if POSITIONS not in checkpoint.tensors:
+        return checkpoint
+    own = checkpoint.declared.input if checkpoint.declared else None
+    learned_for = own.size if isinstance(own, Input) else None
+    return replace(checkpoint, tensors=moved(spec, checkpoint.tensors, learned_for))
 
 
 def _is_drawn_of(spec: ModelSpec, tensors: Mapping[str, NDArray[np.float32]]) -> bool:

@@ -135,6 +135,6 @@ def test_tensorflow_is_not_imported(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-c", WITHOUT_TENSORFLOW, tmp_path / "drawn.onnx"],
         check=True,
-        env={"PYTHONPATH": ":".join(["", str(Path(__file__).parent), *sys.path])},
+        env={"PYTHONPATH": ":".join(["", str(Path(__file__).parents[1]), *sys.path])},
     )
     assert (tmp_path / "drawn.onnx").is_file()
