@@ -131,7 +131,9 @@ def installed(folder, version):
     ("kind", "version", "runtime"),
     [
         ("pi_demo", "3.13", "ai-edge-litert 2.3.0"),
+        ("pi_demo", "3.12", "ai-edge-litert 2.3.0"),
         ("pi_demo", "3.11", "ai-edge-litert 2.3.0"),
+        ("pi_demo", "3.10", "ai-edge-litert 2.3.0"),
         ("pi_compatible", "3.9", "tflite-runtime 2.14.0"),
         ("pi_compatible", "3.13", "ai-edge-litert 2.3.0"),
     ],
@@ -149,6 +151,9 @@ def test_it_installs_by_hash_and_passes_its_test(
     assert float(largest) <= 1e-5
 
     python = folder / ".venv" / "bin" / "python"
+    pictures = sorted((folder / "golden").iterdir())
+    verdicts = device(folder / "predict.py", "--json", *pictures, python=python).stdout
+    assert len({json.loads(line)["label"] for line in verdicts.splitlines()}) > 1
     report = json.loads(device(folder / "bench.py", "--runs", 5, python=python).stdout)
     assert report["peak_memory_mb"] < MOST_MEMORY_MB
 

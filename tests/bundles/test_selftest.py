@@ -93,8 +93,8 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
-def test_it_names_the_file_that_was_changed(change, jetson, copy_of, device):
-    changed = copy_of(jetson)
+def test_it_names_the_file_that_was_changed(change, bundled, copy_of, device):
+    changed = copy_of(bundled)
     name = change(changed)
     answer = device(changed / "selftest.py", "--json")
     assert answer.returncode == 1, answer.stdout
@@ -148,8 +148,8 @@ def forge_hashes(bundle):
         ("contract.json", b"\xff\xfe"),
     ],
 )
-def test_a_damaged_page_is_named(name, content, jetson, copy_of, device):
-    changed = copy_of(jetson)
+def test_a_damaged_page_is_named(name, content, bundled, copy_of, device):
+    changed = copy_of(bundled)
     (changed / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     answer = device(changed / "selftest.py", "--json")
     assert answer.returncode == 2
@@ -158,9 +158,10 @@ def test_a_damaged_page_is_named(name, content, jetson, copy_of, device):
     assert "Traceback" not in answer.stderr
 
 
-def test_a_model_that_does_not_load_is_an_error(jetson, copy_of, device):
-    changed = copy_of(jetson)
-    (changed / "Demo.fp32.onnx").write_bytes(b"no model")
+def test_a_model_that_does_not_load_is_an_error(bundled, copy_of, device):
+    changed = copy_of(bundled)
+    model = json.loads((changed / "bundle.json").read_text())["model"]
+    (changed / model).write_bytes(b"no model")
     forge_hashes(changed)
     answer = device(changed / "selftest.py", "--json")
     assert answer.returncode == 2

@@ -9,6 +9,7 @@ that vanishes is opened again after growing pauses.
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import json
 import signal
 import sys
@@ -100,7 +101,7 @@ def _picamera2() -> Generator[Any, None, None]:
             # Without a time limit, picamera2 waits for an unplugged camera for ever.
             job = camera.capture_array("main", wait=False)
             yield Image.fromarray(camera.wait(job, timeout=LONGEST_WAIT))
-    except (RuntimeError, OSError, IndexError, TimeoutError) as error:
+    except (RuntimeError, OSError, IndexError, concurrent.futures.TimeoutError) as error:
         raise CameraLost(str(error) or "no frame in time") from error
     finally:
         if camera is not None:
