@@ -169,6 +169,7 @@ def test_no_engine_is_shipped(jetson):
     assert not list(jetson.rglob("*.engine"))
 
 
+@pytest.mark.device_proof("Jetson: the Dockerfile linted")
 def test_the_dockerfile_is_pinned_and_runs_as_nobody_in_particular(jetson):
     lines = (jetson / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
     words = [line.split() for line in lines if line and not line.startswith("#")]
@@ -187,6 +188,7 @@ def test_the_dockerfile_is_pinned_and_runs_as_nobody_in_particular(jetson):
     assert ".venv" in (jetson / ".dockerignore").read_text().split()
 
 
+@pytest.mark.device_proof("Jetson: build_engine.sh by shellcheck")
 def test_the_engine_script_is_sound(jetson):
     if shutil.which("shellcheck") is None:
         pytest.skip("needs shellcheck")
@@ -221,6 +223,7 @@ def test_an_engine_is_whole_or_not_there(fails, jetson, copy_of, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.device_proof("Jetson: ONNX Runtime's CPU provider")
 def test_what_it_pins_for_a_processor_passes_its_test(jetson, copy_of, device):
     """On ONNX Runtime's CPU provider, in the Python of JetPack 6."""
     folder = copy_of(jetson)

@@ -75,7 +75,18 @@ def _must(command):
         pytest.skip(f"{' '.join(command[:4])}: {lines[-1]}")
 
 
-@pytest.fixture(scope="module", params=SYSTEMS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(
+            name,
+            marks=pytest.mark.device_proof(
+                f"Raspberry Pi: {system.architecture}, Python {system.python}, under qemu"
+            ),
+        )
+        for name, system in SYSTEMS.items()
+    ],
+)
 def system(request):
     return request.param
 

@@ -84,6 +84,7 @@ def test_a_float_file_is_told_to_be_slower(export_small, tmp_path):
     assert any("int8" in note for note in notes)
 
 
+@pytest.mark.device_proof("Raspberry Pi: install.sh by shellcheck")
 def test_the_script_is_sound(pi):
     if shutil.which("shellcheck") is None:
         pytest.skip("needs shellcheck")
@@ -91,6 +92,7 @@ def test_the_script_is_sound(pi):
     assert os.access(pi / "install.sh", os.X_OK)
 
 
+@pytest.mark.device_proof("Raspberry Pi: the service by systemd-analyze")
 def test_the_service_is_sound_and_confined(pi, tmp_path):
     service = pi / "moderation.service"
     settings = dict(
@@ -127,6 +129,7 @@ def installed(folder, version):
 
 
 @pytest.mark.slow
+@pytest.mark.device_proof("Raspberry Pi: installs by hash, Python 3.9 to 3.13")
 @pytest.mark.parametrize(
     ("kind", "version", "runtime"),
     [
