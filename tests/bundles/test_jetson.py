@@ -40,6 +40,20 @@ def test_an_operator_that_it_lacks_is_named(tmp_path):
     assert obstacles(model) == ["operator Det", "operator com.microsoft.FusedConv"]
 
 
+def test_an_operator_in_a_branch_is_named(tmp_path):
+    there = helper.make_tensor_value_info("b", TensorProto.FLOAT, [1, 3])
+    branches = {
+        f"{name}_branch": helper.make_graph(
+            [helper.make_node(operator, ["image"], ["b"])], name, [], [there]
+        )
+        for name, operator in (("then", "Relu"), ("else", "Det"))
+    }
+    always = helper.make_tensor("always", TensorProto.BOOL, [], [True])
+    choice = helper.make_node("If", ["always"], ["scores"], **branches)
+    model = graph_of(tmp_path / "model.onnx", choice, constants=[always])
+    assert obstacles(model) == ["operator Det"]
+
+
 def test_a_newer_opset_is_named(tmp_path):
     relu = helper.make_node("Relu", ["image"], ["scores"])
     assert obstacles(graph_of(tmp_path / "model.onnx", relu, opset=21)) == ["opset 21"]
