@@ -35,6 +35,8 @@ class VideoCapture:
         name = next(self._pictures, None)
         if name is None:
             return False, None
+        if name == "breaks":
+            raise KeyboardInterrupt
         return True, np.asarray(Image.open(f"{FOLDER}/{name}"))[..., ::-1]
 
     def release(self):
@@ -160,6 +162,11 @@ def test_a_camera_that_vanishes_covers_and_is_tried_again_after_growing_pauses(b
     # Three clear frames after the gap are not enough to uncover.
     after = covers(lines)[covers(lines).index((True, "no camera")) :]
     assert (False, "clear") not in after
+
+
+def test_the_last_line_covers(watch):
+    lines, _ = watch([SAFE] * 8 + ["breaks"])
+    assert covers(lines) == [(True, "starting"), (False, "clear"), (True, "stopped")]
 
 
 def test_smoothing_that_cannot_be_is_refused(watch):

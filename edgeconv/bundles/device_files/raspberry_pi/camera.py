@@ -3,7 +3,7 @@
 
 ``covered`` is true from the start, while the view is flagged, and whenever it could not be judged;
 it turns false once as many frames as the smoothing looks at have been seen and are clear. A camera
-that vanishes is opened again after growing pauses.
+that vanishes is opened again after growing pauses. The last line covers, whatever ended this.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 from moderation.bundle import BundleError, open_bundle
 from moderation.policy import Smoothing
@@ -53,8 +53,17 @@ def main() -> int:
 def watch(judge: Judge, smoothing: Smoothing, options: argparse.Namespace) -> None:
     """Judge frames until interrupted; every gap counts as flagged frames."""
     speaker = _Speaker()
-    pause = FIRST_PAUSE
     speaker.say(covered=True, why="starting")
+    try:
+        _watch(judge, smoothing, options, speaker)
+    finally:
+        speaker.say(covered=True, why="stopped")
+
+
+def _watch(
+    judge: Judge, smoothing: Smoothing, options: argparse.Namespace, speaker: _Speaker
+) -> NoReturn:
+    pause = FIRST_PAUSE
     while True:
         try:
             with open_camera(options.camera) as frames:
