@@ -10,6 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from device_proofs import (  # noqa: F401  (hooks)
+    pytest_collection_modifyitems,
+    pytest_terminal_summary,
+)
 from numpy.typing import NDArray
 
 from edgeconv.classifier import load_classifier

@@ -7,6 +7,7 @@ has 10.3. What only ``docs/operators.md`` of TensorRT 10.15 has is no obstacle, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +79,19 @@ def _opset(model: Any) -> int:
     )
 
 
+def _nodes(graph: Any) -> Iterator[Any]:
+    """The graph's, and those of branches and loops inside it."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                yield from _nodes(inner)
+
+
 def _operators(graph: Any) -> set[str]:
     return {
         node.op_type if node.domain in _STANDARD else f"{node.domain}.{node.op_type}"
-        for node in graph.node
+        for node in _nodes(graph)
     }
 
 
@@ -93,5 +103,5 @@ def _unsigned_zero_points(graph: Any) -> int:
         node.op_type == "QuantizeLinear"
         and bool(node.input[2:])
         and types.get(node.input[2]) == onnx.TensorProto.UINT8
-        for node in graph.node
+        for node in _nodes(graph)
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from PIL import Image
 
 from edgeconv.errors import ImageError, UnreadableImage
 from edgeconv.frames.frame import Content, Moving
-from edgeconv.frames.sampling import Sampling, by_scene
+from edgeconv.frames.sampling import Sample, Sampling, by_scene
 from edgeconv.frames.timeline import Moment, Span, spans, timeline
 from edgeconv.policy import Judgement, Policy, Smoothing
 
@@ -63,9 +64,12 @@ def judge(
 ) -> MovingVerdict:
     """Score what is seen at even intervals, and smooth what the policy says of it.
 
+    While a frame is scored, the next are decoded: on two cores a video takes as long as the longer
+    of the two.
+
     Args:
         moving: an open animation or video; it is read to its end, or to its break.
-        score: RGB picture of any size to scores.
+        score: RGB picture of any size to scores; called in another thread, once at a time.
         policy: judges each frame alone.
         looking: how often, and how judgements become the verdict.
         tick: called after each instant.
@@ -75,21 +79,22 @@ def judge(
     """
     frames = by_scene(moving.frames) if looking.scenes else moving.frames
     sampling = Sampling(frames, looking.interval)
-    jury = _Jury(score, policy)
-    judged = []
     error: ImageError | None = None
-    try:
-        for sample in sampling:
-            judged.append((sample.t, jury.judge(sample.content)))
-            tick()
-    except ImageError as broken:
-        error = broken
+    with ThreadPoolExecutor(1, "jury") as thread:
+        jury = _Jury(score, policy, thread)
+        try:
+            for sample in sampling:
+                jury.hear(sample)
+                tick()
+        except ImageError as broken:
+            error = broken
+        jury.conclude()
     if jury.worst is None:
         raise error or UnreadableImage("no frame can be decoded", do="fetch or save it again")
-    moments = timeline(judged, looking.smoothing)
+    moments = timeline(jury.judged, looking.smoothing)
     return MovingVerdict(
         worst=jury.worst,
-        frames=sum(judgement is not None for _, judgement in judged),
+        frames=sum(judgement is not None for _, judgement in jury.judged),
         seconds=round(sampling.seconds, 3),
         moments=moments,
         spans=spans(moments, sampling.seconds),
@@ -98,21 +103,40 @@ def judge(
 
 
 class _Jury:
-    """Judges frames one by one; one that stays on the screen is scored once."""
+    """Judges samples in order, in a thread; a frame that stays on the screen is scored once.
 
-    def __init__(self, score: Callable[[Image.Image], Scores], policy: Policy) -> None:
+    One sample at a time is in the thread: more would be more frames in memory.
+    """
+
+    def __init__(
+        self, score: Callable[[Image.Image], Scores], policy: Policy, thread: Executor
+    ) -> None:
         self._score = score
         self._policy = policy
+        self._thread = thread
+        self._busy: Future[None] | None = None
         self._last: Content | None = None
         self._judgement: Judgement | None = None
+        self.judged: list[tuple[float, Judgement | None]] = []
         self.worst: Worst | None = None
 
-    def judge(self, content: Content | None) -> Judgement | None:
-        """The policy's judgement; None where there is nothing to judge."""
+    def hear(self, sample: Sample) -> None:
+        """Have a sample judged once the one before it is."""
+        self.conclude()
+        self._busy = self._thread.submit(self._judge, sample)
+
+    def conclude(self) -> None:
+        """Wait for the last sample's judgement; raises what scoring it raised."""
+        if self._busy is not None:
+            self._busy.result()
+
+    def _judge(self, sample: Sample) -> None:
+        """Note the policy's judgement; None where there is nothing to judge."""
+        content = sample.content
         if content is not None and content is not self._last:
             self._judgement = self._judge_new(content)
         self._last = content
-        return None if content is None else self._judgement
+        self.judged.append((sample.t, None if content is None else self._judgement))
 
     def _judge_new(self, content: Content) -> Judgement | None:
         try:

@@ -42,6 +42,10 @@ CODECS = (
 MAX_FRAME_PIXELS = 1 << 26
 """A frame of more pixels is not decoded: 8192 x 8192. Decoders hold up to twenty at a time."""
 
+THREADS = 8
+"""Decoding frames side by side. One that has a frame to skip is idle: with as many threads as cores
+a minute of 1080p took 6.0 s on two cores, with eight 5.1."""
+
 MISSING = 0.5
 """A file that ends this many seconds before it says, or earlier, is cut off."""
 
@@ -103,7 +107,7 @@ def open_video(source: Path | bytes, demuxer: str, name: str) -> Iterator[Moving
         track = container.streams.best("video")
         _refuse_unwanted(track, name)
         decoder = track.codec_context
-        decoder.thread_type = "AUTO"
+        decoder.thread_type, decoder.thread_count = "AUTO", THREADS
         decoder.skip_frame = "NONREF"
         decoder.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
         decoding = _Decoding(av, container, track, name)

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Makes what runs programs of a Raspberry Pi here: a folder with Debian 12's Python for its
-# processor, and a static qemu 10 of Debian 13 (that of Debian 12 crashes).
+# Makes what runs programs of a Raspberry Pi here: a folder with Debian's Python for its processor
+# (Pi OS is Debian: 3.11 in bookworm, 3.13 in trixie), and a static qemu 10 of trixie (bookworm's
+# crashes).
 #
-#   pi_root.sh arm64|armhf FOLDER      gives FOLDER/root and FOLDER/qemu
+#   pi_root.sh arm64|armhf bookworm|trixie FOLDER      gives FOLDER/root and FOLDER/qemu
 set -euo pipefail
 
 architecture=$1
-folder=$2
+release=$2
+folder=$3
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 
 case $architecture in
@@ -36,11 +38,13 @@ rm -rf "$folder/host"
 packages="python3,libatomic1,libstdc++6"
 # PyPI has no 32-bit Arm wheels of these two.
 [ "$architecture" = arm64 ] || packages="$packages,python3-numpy,python3-pil"
-extract --architectures="$architecture" --include="$packages" bookworm "$folder/root"
+extract --architectures="$architecture" --include="$packages" "$release" "$folder/root"
 rm -rf "$folder/root/var" "$folder/root/usr/share/doc"
+# From trixie on, base-files brings this link, which mmdebstrap leaves out.
+[ -e "$folder/root/lib" ] || ln -s usr/lib "$folder/root/lib"
 
 # Nothing was configured, so the alternatives that numpy links to are not there yet.
 for library in "$folder"/root/usr/lib/*/{blas/libblas,lapack/liblapack}.so.3; do
     [ ! -e "$library" ] || ln -s "$library" "$(dirname "$(dirname "$library")")"
 done
-"$folder/qemu" -L "$folder/root" "$folder/root/usr/bin/python3.11" --version
+"$folder/qemu" -L "$folder/root" "$folder"/root/usr/bin/python3.[0-9]* --version

@@ -1,6 +1,7 @@
 """camera.py covers at first, in doubt, and while the camera is away; it uncovers when all is clear.
 
-OpenCV is played by a module of that name, which shows two golden pictures as it is told to.
+OpenCV and picamera2 are played by modules of those names, which show two golden pictures as they
+are told to.
 """
 
 import json
@@ -34,10 +35,56 @@ class VideoCapture:
         name = next(self._pictures, None)
         if name is None:
             return False, None
+        if name == "breaks":
+            raise KeyboardInterrupt
         return True, np.asarray(Image.open(f"{FOLDER}/{name}"))[..., ::-1]
 
     def release(self):
         pass
+"""
+
+PICAMERA2 = """
+import concurrent.futures, json, os
+import numpy as np
+from PIL import Image
+
+SHOWS = json.loads(os.environ["SHOWS"])
+FOLDER = os.environ["FOLDER"]
+held = False
+
+
+class Picamera2:
+    def __init__(self):
+        global held
+        if not SHOWS:
+            raise KeyboardInterrupt
+        self._pictures = iter(SHOWS.pop(0) or ())
+        if held:
+            raise RuntimeError("Camera __init__ sequence did not complete.")
+        held = True
+
+    def create_video_configuration(self, main):
+        assert main["format"] == "BGR888", "R, G, B in memory"
+
+    def configure(self, configuration):
+        pass
+
+    def start(self):
+        pass
+
+    def capture_array(self, name, wait):
+        assert (name, wait) == ("main", False)
+        return next(self._pictures, None)
+
+    def wait(self, job, timeout):
+        assert timeout
+        if job is None:
+            raise concurrent.futures.TimeoutError
+        return np.asarray(Image.open(f"{FOLDER}/{job}"))
+
+    def close(self):
+        global held
+        held = False
 """
 
 SAFE, UNSAFE = "safe.png", "unsafe.png"
@@ -49,7 +96,7 @@ RUN = QUICK + "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__
 @pytest.fixture
 def watch(pi, tmp_path):
     """The lines that camera.py prints, and what it says on stderr."""
-    (tmp_path / "cv2.py").write_text(CV2)
+    modules = {"cv2": CV2, "picamera2": PICAMERA2}
     contract = json.loads((pi / "contract.json").read_text())
     for picture in contract["golden"]:
         label = max(picture["scores"], key=picture["scores"].__getitem__)
@@ -58,9 +105,11 @@ def watch(pi, tmp_path):
     assert (tmp_path / SAFE).exists()
     assert (tmp_path / UNSAFE).exists()
 
-    def run(*shows, options=()):
+    def run(*shows, options=(), by="cv2"):
+        (tmp_path / f"{by}.py").write_text(modules[by])
+        options = ("--camera", "0", *options) if by == "cv2" else options
         done = subprocess.run(
-            [sys.executable, "-c", RUN, str(pi / "camera.py"), "--camera", "0", *options],
+            [sys.executable, "-c", RUN, str(pi / "camera.py"), *options],
             env={
                 **os.environ,
                 "SHOWS": json.dumps(shows),
@@ -101,8 +150,10 @@ def test_k_of_n_cover_and_one_does_not(watch):
     ]
 
 
-def test_a_camera_that_vanishes_covers_and_is_tried_again_after_growing_pauses(watch):
-    lines, said = watch([SAFE] * 8, [], [], [SAFE] * 3, [])
+@pytest.mark.parametrize("by", ["cv2", "picamera2"])
+def test_a_camera_that_vanishes_covers_and_is_tried_again_after_growing_pauses(by, watch):
+    lines, said = watch([SAFE] * 8, [], [], [SAFE] * 3, [], by=by)
+    assert covers(lines)[:3] == [(True, "starting"), (False, "clear"), (True, "no camera")]
     lost = [line for line in lines if line["why"].startswith("no camera")]
     assert all(line["covered"] for line in lost)
     assert [f"again in {seconds} s" in said for seconds in (1, 2, 4, 8)] == [
@@ -111,6 +162,11 @@ def test_a_camera_that_vanishes_covers_and_is_tried_again_after_growing_pauses(w
     # Three clear frames after the gap are not enough to uncover.
     after = covers(lines)[covers(lines).index((True, "no camera")) :]
     assert (False, "clear") not in after
+
+
+def test_the_last_line_covers(watch):
+    lines, _ = watch([SAFE] * 8 + ["breaks"])
+    assert covers(lines) == [(True, "starting"), (False, "clear"), (True, "stopped")]
 
 
 def test_smoothing_that_cannot_be_is_refused(watch):

@@ -40,6 +40,20 @@ def test_an_operator_that_it_lacks_is_named(tmp_path):
     assert obstacles(model) == ["operator Det", "operator com.microsoft.FusedConv"]
 
 
+def test_an_operator_in_a_branch_is_named(tmp_path):
+    there = helper.make_tensor_value_info("b", TensorProto.FLOAT, [1, 3])
+    branches = {
+        f"{name}_branch": helper.make_graph(
+            [helper.make_node(operator, ["image"], ["b"])], name, [], [there]
+        )
+        for name, operator in (("then", "Relu"), ("else", "Det"))
+    }
+    always = helper.make_tensor("always", TensorProto.BOOL, [], [True])
+    choice = helper.make_node("If", ["always"], ["scores"], **branches)
+    model = graph_of(tmp_path / "model.onnx", choice, constants=[always])
+    assert obstacles(model) == ["operator Det"]
+
+
 def test_a_newer_opset_is_named(tmp_path):
     relu = helper.make_node("Relu", ["image"], ["scores"])
     assert obstacles(graph_of(tmp_path / "model.onnx", relu, opset=21)) == ["opset 21"]
@@ -169,6 +183,7 @@ def test_no_engine_is_shipped(jetson):
     assert not list(jetson.rglob("*.engine"))
 
 
+@pytest.mark.device_proof("Jetson: the Dockerfile linted")
 def test_the_dockerfile_is_pinned_and_runs_as_nobody_in_particular(jetson):
     lines = (jetson / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
     words = [line.split() for line in lines if line and not line.startswith("#")]
@@ -187,6 +202,7 @@ def test_the_dockerfile_is_pinned_and_runs_as_nobody_in_particular(jetson):
     assert ".venv" in (jetson / ".dockerignore").read_text().split()
 
 
+@pytest.mark.device_proof("Jetson: build_engine.sh by shellcheck")
 def test_the_engine_script_is_sound(jetson):
     if shutil.which("shellcheck") is None:
         pytest.skip("needs shellcheck")
@@ -221,6 +237,7 @@ def test_an_engine_is_whole_or_not_there(fails, jetson, copy_of, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.device_proof("Jetson: ONNX Runtime's CPU provider")
 def test_what_it_pins_for_a_processor_passes_its_test(jetson, copy_of, device):
     """On ONNX Runtime's CPU provider, in the Python of JetPack 6."""
     folder = copy_of(jetson)

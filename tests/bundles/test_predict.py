@@ -69,6 +69,27 @@ def test_operating_points_decide(jetson, copy_of, pictures, device):
     assert "no operating point 'lax'; there is: never, always" in unknown.stderr
 
 
+def test_what_a_later_contract_says_besides_is_passed_over(bundled, copy_of, pictures, device):
+    def flags(folder):
+        answer = device(folder / "predict.py", "--json", *pictures)
+        assert answer.returncode == 0, answer.stderr
+        return [json.loads(line)["flagged"] for line in answer.stdout.splitlines()]
+
+    copy = copy_of(bundled)
+    path = copy / "contract.json"
+    contract = json.loads(path.read_text())
+    contract["operating_points"] = [{"name": "strict", "threshold": 0.3}]
+    path.write_text(json.dumps(contract))
+    known = flags(copy)
+    strange = {"by_label": {"Rings": [0.9, None]}, "curve": [[0, 1], {}]}
+    for part in (contract, contract["operating_points"][0], contract["input"], contract["output"]):
+        part.update(strange)
+    contract["operating_points"][0]["recall"] = {"low": 0.9, "high": 0.99}
+    path.write_text(json.dumps(contract))
+    assert flags(copy) == known
+    assert len(set(known)) == 2
+
+
 def test_what_cannot_be_judged_is_said_and_the_rest_is_judged(jetson, pictures, tmp_path, device):
     torn, missing = tmp_path / "torn.png", tmp_path / "missing.png"
     torn.write_bytes(pictures[0].read_bytes()[:300])

@@ -84,6 +84,7 @@ def test_a_float_file_is_told_to_be_slower(export_small, tmp_path):
     assert any("int8" in note for note in notes)
 
 
+@pytest.mark.device_proof("Raspberry Pi: install.sh by shellcheck")
 def test_the_script_is_sound(pi):
     if shutil.which("shellcheck") is None:
         pytest.skip("needs shellcheck")
@@ -91,6 +92,7 @@ def test_the_script_is_sound(pi):
     assert os.access(pi / "install.sh", os.X_OK)
 
 
+@pytest.mark.device_proof("Raspberry Pi: the service by systemd-analyze")
 def test_the_service_is_sound_and_confined(pi, tmp_path):
     service = pi / "moderation.service"
     settings = dict(
@@ -127,11 +129,14 @@ def installed(folder, version):
 
 
 @pytest.mark.slow
+@pytest.mark.device_proof("Raspberry Pi: installs by hash, Python 3.9 to 3.13")
 @pytest.mark.parametrize(
     ("kind", "version", "runtime"),
     [
         ("pi_demo", "3.13", "ai-edge-litert 2.3.0"),
+        ("pi_demo", "3.12", "ai-edge-litert 2.3.0"),
         ("pi_demo", "3.11", "ai-edge-litert 2.3.0"),
+        ("pi_demo", "3.10", "ai-edge-litert 2.3.0"),
         ("pi_compatible", "3.9", "tflite-runtime 2.14.0"),
         ("pi_compatible", "3.13", "ai-edge-litert 2.3.0"),
     ],
@@ -149,6 +154,9 @@ def test_it_installs_by_hash_and_passes_its_test(
     assert float(largest) <= 1e-5
 
     python = folder / ".venv" / "bin" / "python"
+    pictures = sorted((folder / "golden").iterdir())
+    verdicts = device(folder / "predict.py", "--json", *pictures, python=python).stdout
+    assert len({json.loads(line)["label"] for line in verdicts.splitlines()}) > 1
     report = json.loads(device(folder / "bench.py", "--runs", 5, python=python).stdout)
     assert report["peak_memory_mb"] < MOST_MEMORY_MB
 

@@ -93,8 +93,8 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
-def test_it_names_the_file_that_was_changed(change, jetson, copy_of, device):
-    changed = copy_of(jetson)
+def test_it_names_the_file_that_was_changed(change, bundled, copy_of, device):
+    changed = copy_of(bundled)
     name = change(changed)
     answer = device(changed / "selftest.py", "--json")
     assert answer.returncode == 1, answer.stdout
@@ -148,8 +148,8 @@ def forge_hashes(bundle):
         ("contract.json", b"\xff\xfe"),
     ],
 )
-def test_a_damaged_page_is_named(name, content, jetson, copy_of, device):
-    changed = copy_of(jetson)
+def test_a_damaged_page_is_named(name, content, bundled, copy_of, device):
+    changed = copy_of(bundled)
     (changed / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     answer = device(changed / "selftest.py", "--json")
     assert answer.returncode == 2
@@ -158,9 +158,34 @@ def test_a_damaged_page_is_named(name, content, jetson, copy_of, device):
     assert "Traceback" not in answer.stderr
 
 
-def test_a_model_that_does_not_load_is_an_error(jetson, copy_of, device):
+@pytest.mark.parametrize(
+    "says",
+    [{"tolerance": 1e5}, {"tolerance": None}, {"sha256": {}}, {"sha256": []}, {"model": 1}],
+    ids=str,
+)
+def test_a_mark_that_nothing_could_fail_by_is_damaged(says, jetson, copy_of, device):
     changed = copy_of(jetson)
-    (changed / "Demo.fp32.onnx").write_bytes(b"no model")
+    mark = changed / "bundle.json"
+    mark.write_text(json.dumps(json.loads(mark.read_text()) | says))
+    answer = device(changed / "selftest.py", "--json")
+    assert answer.returncode == 2
+    assert "bundle.json is damaged" in report_of(answer)["problems"][0]
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_contract_of_another_shape_is_not_read_on(jetson, copy_of, device):
+    changed = copy_of(jetson)
+    contract = changed / "contract.json"
+    contract.write_text(json.dumps(json.loads(contract.read_text()) | {"labels": 3}))
+    answer = device(changed / "selftest.py", "--json")
+    assert answer.returncode == 1
+    assert report_of(answer)["problems"] == ["contract.json is not the file that was bundled"]
+
+
+def test_a_model_that_does_not_load_is_an_error(bundled, copy_of, device):
+    changed = copy_of(bundled)
+    model = json.loads((changed / "bundle.json").read_text())["model"]
+    (changed / model).write_bytes(b"no model")
     forge_hashes(changed)
     answer = device(changed / "selftest.py", "--json")
     assert answer.returncode == 2

@@ -1,5 +1,7 @@
 """Scoring sampled frames: once each, the worst kept, what cannot be judged left out."""
 
+from threading import Event
+
 import pytest
 from PIL import Image
 
@@ -96,3 +98,55 @@ def test_the_smoothing_that_is_asked_for():
     assert judged(contents)[0].spans == ()
     any_frame = Looking(smoothing=Smoothing(n=1, k=1, release=0))
     assert judged(contents, any_frame)[0].spans == ((2.0, 2.5),)
+
+
+def judged_by(score, frames):
+    return judge(Moving(None, frames), score, POLICY, Looking(), lambda: None)
+
+
+def test_the_next_frame_is_decoded_while_one_is_scored():
+    decoded = Event()
+
+    def frames():
+        yield Frame(0, 0.5, gray(0))
+        yield Frame(0.5, 1, gray(100))  # now it is known that the first one is judged
+        decoded.set()
+
+    def waiting(picture):
+        assert decoded.wait(timeout=5), "nothing is decoded meanwhile"
+        return score(picture)
+
+    assert judged_by(waiting, frames()).frames == 2
+
+
+def test_decoding_waits_for_scoring():
+    """Memory: however slow the model is, frames do not pile up before it."""
+    scored = 0
+
+    def frames():
+        for number in range(50):
+            assert number - scored <= 3
+            yield Frame(number / 2, (number + 1) / 2, gray(number))
+
+    def counting(picture):
+        nonlocal scored
+        Event().wait(0.002)
+        scored += 1
+        return score(picture)
+
+    assert judged_by(counting, frames()).frames == 50
+
+
+@pytest.mark.parametrize("at", [3, 9])
+def test_what_scoring_raises_is_raised(at):
+    calls = []
+
+    def failing(picture):
+        calls.append(picture)
+        if len(calls) == at + 1:
+            raise RuntimeError("the model broke")
+        return score(picture)
+
+    with pytest.raises(RuntimeError, match="the model broke"):
+        judged_by(failing, (Frame(t / 2, t / 2 + 0.5, gray(t)) for t in range(10)))
+    assert len(calls) == at + 1

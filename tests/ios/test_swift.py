@@ -84,6 +84,7 @@ def type_check(root, repository=REPOSITORY):
     return run_inside(root, *script, repository=repository)
 
 
+@pytest.mark.device_proof("iOS: ModerationKit, swift build and swift test")
 def test_moderation_kit_passes_its_tests(root, contracts):
     done = swift_test(root, contracts=contracts)
     assert done.returncode == 0, done.stdout[-4000:]
@@ -105,6 +106,7 @@ def test_a_vector_that_says_otherwise_is_noticed(root, copied):
     assert case["name"] in done.stdout
 
 
+@pytest.mark.device_proof("iOS: every file of the app parses")
 def test_every_file_of_the_app_parses(root):
     files = files_of(REPOSITORY, "ios_demo/ModerationDemo", "ios_demo/ModerationDemoTests")
     assert len(files) > 30
@@ -121,6 +123,7 @@ def test_a_file_that_does_not_parse_is_noticed(root, copied):
     assert "to match this opening '{'" in done.stdout
 
 
+@pytest.mark.device_proof("iOS: the app type-checks against stubs")
 def test_the_app_type_checks_against_stubs_of_apples_frameworks(root):
     done = type_check(root)
     assert (done.returncode, done.stdout) == (0, "")

@@ -9,6 +9,8 @@ from xml.etree import ElementTree
 import openstep
 import pytest
 
+pytestmark = pytest.mark.device_proof("iOS: project, property lists and strings")
+
 APP = Path(__file__).parents[2] / "ios_demo"
 PROJECT = APP / "ModerationDemo.xcodeproj"
 SWIFT = sorted(file for file in APP.rglob("*.swift") if ".build" not in file.parts)

@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 
 from edgeconv.formats.tflite_metadata import read_contract
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.device_proof("Android: MediaPipe's ImageClassifier"),
+]
 
 LARGEST_DIFFERENCE = {"fp32": 1e-5, "fp16": 1e-5, "dynamic": 1e-5, "int8": 0.0}
 """MediaPipe runs files by XNNPACK, as LiteRT does: even rounding while running is the same."""

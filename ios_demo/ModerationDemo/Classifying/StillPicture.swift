@@ -27,20 +27,23 @@ enum StillPicture {
     }
 
     /// The pixels of the file as they are, where they need neither turning nor scaling.
+    ///
+    /// Of a file that holds several pictures, the one that is shown for it.
     private static func image(in source: CGImageSource, turned: Bool) -> CGImage? {
-        let properties = CGImageSourceCopyPropertiesAtIndex(source, 0, nil) as? [CFString: Any]
+        let shown = CGImageSourceGetPrimaryImageIndex(source)
+        let properties = CGImageSourceCopyPropertiesAtIndex(source, shown, nil) as? [CFString: Any]
         let width = properties?[kCGImagePropertyPixelWidth] as? Int ?? .max
         let height = properties?[kCGImagePropertyPixelHeight] as? Int ?? .max
         let orientation = properties?[kCGImagePropertyOrientation] as? Int ?? 1
         if max(width, height) <= longestSide, !turned || orientation == 1 {
-            return CGImageSourceCreateImageAtIndex(source, 0, nil)
+            return CGImageSourceCreateImageAtIndex(source, shown, nil)
         }
         let options: [CFString: Any] = [
             kCGImageSourceCreateThumbnailFromImageAlways: true,
             kCGImageSourceCreateThumbnailWithTransform: turned,
             kCGImageSourceThumbnailMaxPixelSize: longestSide,
         ]
-        return CGImageSourceCreateThumbnailAtIndex(source, 0, options as CFDictionary)
+        return CGImageSourceCreateThumbnailAtIndex(source, shown, options as CFDictionary)
     }
 
     private static func pixels(of image: CGImage, on background: RGBColour) throws -> RGBPicture {

@@ -3,19 +3,20 @@
 
 ``covered`` is true from the start, while the view is flagged, and whenever it could not be judged;
 it turns false once as many frames as the smoothing looks at have been seen and are clear. A camera
-that vanishes is opened again after growing pauses.
+that vanishes is opened again after growing pauses. The last line covers, whatever ended this.
 """
 
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import json
 import signal
 import sys
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 from moderation.bundle import BundleError, open_bundle
 from moderation.policy import Smoothing
@@ -52,8 +53,17 @@ def main() -> int:
 def watch(judge: Judge, smoothing: Smoothing, options: argparse.Namespace) -> None:
     """Judge frames until interrupted; every gap counts as flagged frames."""
     speaker = _Speaker()
-    pause = FIRST_PAUSE
     speaker.say(covered=True, why="starting")
+    try:
+        _watch(judge, smoothing, options, speaker)
+    finally:
+        speaker.say(covered=True, why="stopped")
+
+
+def _watch(
+    judge: Judge, smoothing: Smoothing, options: argparse.Namespace, speaker: _Speaker
+) -> NoReturn:
+    pause = FIRST_PAUSE
     while True:
         try:
             with open_camera(options.camera) as frames:
@@ -100,7 +110,7 @@ def _picamera2() -> Generator[Any, None, None]:
             # Without a time limit, picamera2 waits for an unplugged camera for ever.
             job = camera.capture_array("main", wait=False)
             yield Image.fromarray(camera.wait(job, timeout=LONGEST_WAIT))
-    except (RuntimeError, OSError, IndexError, TimeoutError) as error:
+    except (RuntimeError, OSError, IndexError, concurrent.futures.TimeoutError) as error:
         raise CameraLost(str(error) or "no frame in time") from error
     finally:
         if camera is not None:

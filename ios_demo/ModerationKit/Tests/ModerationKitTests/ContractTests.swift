@@ -42,9 +42,34 @@ import Testing
             ])
     }
 
-    @Test func ignoresKeysItDoesNotKnow() throws {
-        let contract = try Contract.decoded(from: Fixtures.demo(with: ["mood": "cheerful"]))
-        #expect(try contract == Contract.decoded(from: Fixtures.demo()))
+    @Test func readsOperatingPointsThatSayMoreThanItKnows() throws {
+        let point: [String: Any] = [
+            "name": "strict", "threshold": 0.2, "recall": ["low": 0.97, "high": 0.99],
+            "precision": [0.8, 0.9], "false_positive_rate": 0.05,
+            "chosen_on": ["pictures": 320, "labels": ["Rings"]],
+        ]
+        let contract = try Contract.decoded(
+            from: Fixtures.demo(with: ["operating_points": [point]]))
+        #expect(
+            contract.operatingPoints == [
+                OperatingPoint(name: "strict", threshold: 0.2, falsePositiveRate: 0.05)
+            ])
+    }
+
+    @Test func refusesAnOperatingPointWithoutAThreshold() throws {
+        for threshold: Any in [NSNull(), "0.2", [0.2]] {
+            let points: [[String: Any]] = [["name": "strict", "threshold": threshold]]
+            let json = try Fixtures.demo(with: ["operating_points": points])
+            #expect(throws: ContractError.self) { try Contract.decoded(from: json) }
+        }
+    }
+
+    @Test(arguments: [#""cheerful""#, #"{"a": [1, {"b": null}]}"#, "[[0.5], {}]", "null"])
+    func ignoresKeysItDoesNotKnow(value: String) throws {
+        let strange = try JSONSerialization.jsonObject(
+            with: Data(value.utf8), options: .fragmentsAllowed)
+        let json = try Fixtures.demo(with: ["mood": strange])
+        #expect(try Contract.decoded(from: json) == Contract.decoded(from: Fixtures.demo()))
     }
 
     @Test func refusesAnotherVersionBeforeItReadsOn() throws {

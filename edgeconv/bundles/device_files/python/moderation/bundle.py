@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+MOST_TOLERANCE = 0.1
+"""Self-tests that allow scores to be further off would prove nothing."""
+
 FOLDER = Path(__file__).resolve().parent.parent
 
 
@@ -58,7 +61,21 @@ def open_bundle(folder: Path = FOLDER) -> Bundle:
     )
     if says.get("version") != 1 or contract.get("version") != 1:
         raise BundleError(f"{folder} was made by another edgeconv: bundle the model again")
+    if not _makes_sense(says):
+        raise BundleError(f"{folder / 'bundle.json'} is damaged: copy the bundle again")
     return Bundle(folder, contract, folder / says["model"], says["tolerance"], says["sha256"])
+
+
+def _makes_sense(says: dict[str, Any]) -> bool:
+    """Whether ``bundle.json`` says enough for the other files to be checked by it."""
+    model, tolerance, sha256 = says["model"], says["tolerance"], says["sha256"]
+    return (
+        isinstance(model, str)
+        and isinstance(tolerance, float)
+        and 0 < tolerance <= MOST_TOLERANCE
+        and isinstance(sha256, dict)
+        and {model, "contract.json", "labels.txt"} <= set(sha256)
+    )
 
 
 def _read_json(path: Path, needed: tuple[str, ...]) -> dict[str, Any]:

@@ -1,4 +1,7 @@
 /// A threshold on the sum of the unsafe scores, with what it was chosen for.
+///
+/// Name and threshold decide. The rates are told only: one that a later edgeconv writes in another
+/// form is left out.
 public struct OperatingPoint: Codable, Equatable, Sendable, Identifiable {
     public let name: String
     public let threshold: Double
@@ -22,5 +25,16 @@ public struct OperatingPoint: Codable, Equatable, Sendable, Identifiable {
         self.precision = precision
         self.recall = recall
         self.falsePositiveRate = falsePositiveRate
+    }
+
+    public init(from decoder: Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            name: try container.decode(String.self, forKey: .name),
+            threshold: try container.decode(Double.self, forKey: .threshold),
+            precision: try? container.decode(Double.self, forKey: .precision),
+            recall: try? container.decode(Double.self, forKey: .recall),
+            falsePositiveRate: try? container.decode(Double.self, forKey: .falsePositiveRate)
+        )
     }
 }

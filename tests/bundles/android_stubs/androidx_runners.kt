@@ -1,0 +1,5 @@
+package androidx.test.ext.junit.runners
+
+import org.junit.runner.Runner
+
+class AndroidJUnit4 : Runner()
