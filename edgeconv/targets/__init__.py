@@ -101,8 +101,12 @@ class Converter(Protocol):
     ) -> tuple[InputTensor | EmbeddingTensor, OutputTensor, Precision]:
         """Input, output and precision, read back from the written file."""
 
-    def embed(self, path: Path, contract: Contract) -> None:
-        """Put the contract, and what the format itself says of labels and author, into the file."""
+    @staticmethod
+    def embed(path: Path, contract: Contract) -> None:
+        """Put the contract, and what the format itself says of labels and author, into the file.
+
+        In place of what was there; nothing that computes is touched.
+        """
 
 
 def converter(target: str) -> type[Converter]:
