@@ -68,6 +68,9 @@ _MODULES = {
 }
 
 TARGETS = tuple(_MODULES)
+QUANTISED = ("dynamic", "int8")
+"""Precisions that round scores so much that a file wants thresholds of its own."""
+
 PRECISIONS = tuple(dict.fromkeys(form.precision for form in FORMS))
 COMPATIBILITIES = ("tflite-2.14",)
 IOS_VERSIONS = (15, 16, 17, 18, 26)
