@@ -52,7 +52,7 @@ def curve(scores: Numbers, positive: Marks) -> Curve | None:
     """ROC and precision-recall, as scikit-learn draws them; None where one side is empty.
 
     Points that lie on the straight line between their neighbours are left out of the ROC, and
-    points without a new hit out of precision and recall: neither changes the drawing or the area.
+    points without a new hit out of precision and recall: neither changes the area.
     """
     if positive.all() or not positive.any():
         return None

@@ -39,9 +39,9 @@ class LabelResult(Strict):
 class Curve(Strict):
     """How well a score separates pictures that have a label from those that have not.
 
-    ``roc`` gives (false-positive rate, recall), ``precision_recall`` (recall, precision), from the
-    highest threshold to the lowest. ``average_precision`` is the sum of precision over the steps
-    of recall.
+    ``roc`` gives (false-positive rate, recall), its corners alone, ``precision_recall`` (recall,
+    precision) where the recall rises; both from the highest threshold to the lowest.
+    ``average_precision`` is the sum of precision over the steps of recall.
     """
 
     roc: tuple[tuple[float, float], ...]

@@ -42,10 +42,9 @@ def best_temperature(scores: Scores, truth: Labels, kind: OutputKind, least: flo
         return negative_log_likelihood(scaled, truth, kind, np.finfo(np.float64).tiny)
 
     # Convex in 1/T, so that it has one minimum in log T.
-    bounds = (np.log(SMALLEST), np.log(LARGEST))
+    bounds = (float(np.log(SMALLEST)), float(np.log(LARGEST)))
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-9})
-    temperature = float(np.exp(found.x))
-    if not SMALLEST * 1.01 < temperature < LARGEST / 1.01:
+    if min(map(loss, bounds)) <= found.fun:
         all_right = bool((scores.argmax(axis=1) == truth).all())
         raise UsageError(
             "no temperature suits these pictures best",
@@ -54,7 +53,7 @@ def best_temperature(scores: Scores, truth: Labels, kind: OutputKind, least: flo
             else "the scores tell next to nothing of the labels",
             do="give more pictures, borderline ones among them",
         )
-    return temperature
+    return float(np.exp(found.x))
 
 
 def with_temperature(scores: Scores, temperature: float, kind: OutputKind, least: float) -> Scores:
