@@ -83,9 +83,9 @@ def labelled_set(data: Path, labels: Sequence[str], how: Preprocessing | Embeddi
             found.setdefault(path.stem, []).append(path)
     if not found:
         raise UsageError(f"no labels in {place}", expected=_layout(rows))
+    if strangers := [name for name in found if name not in labels]:
+        raise UnknownName("label of the model", strangers[0], labels)
     for name, files in found.items():
-        if name not in labels:
-            raise UnknownName("label of the model", name, labels)
         if not files:
             raise UsageError(
                 f"the label {name} is empty",
