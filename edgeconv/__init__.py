@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from edgeconv.classifying import classify, open_scorer
     from edgeconv.contract import Contract
     from edgeconv.errors import EdgeconvError
+    from edgeconv.evaluating import evaluate
     from edgeconv.exporting import export
     from edgeconv.parity.results import Verdict
     from edgeconv.pulling import pull
@@ -37,6 +38,7 @@ _PUBLIC = {
     "Verdict": "edgeconv.parity.results:Verdict",
     "bundle": "edgeconv.bundling:bundle",
     "classify": "edgeconv.classifying:classify",
+    "evaluate": "edgeconv.evaluating:evaluate",
     "export": "edgeconv.exporting:export",
     "known_models": "edgeconv.spec:known_models",
     "load": "edgeconv.classifier:load_classifier",
@@ -57,6 +59,7 @@ __all__ = [
     "Verdict",
     "bundle",
     "classify",
+    "evaluate",
     "export",
     "known_models",
     "load",

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgeconv.artifact import SUFFIXES, open_artifact
-from edgeconv.contract import OperatingPoint
 from edgeconv.embeddings import checked, find_row_files, read_rows
 from edgeconv.errors import InputError, MissingDependency, NoContract
 from edgeconv.frames.finding import find_media
@@ -25,7 +24,7 @@ from edgeconv.images import decode, resize
 from edgeconv.policy import Policy, choose_point
 from edgeconv.progress import Progress, Silent
 from edgeconv.runtimes import as_contracted, open_runtime
-from edgeconv.spec import Embedding, Preprocessing
+from edgeconv.spec import Embedding, OperatingPoint, Preprocessing
 
 STDIN = "-"
 
@@ -106,36 +105,35 @@ class ArtifactScorer:
     """An exported file in its runtime, used as its contract says."""
 
     def __init__(self, path: Path) -> None:
-        contract = open_artifact(path).contract
-        self._runtime = open_runtime(path)
-        self._input = contract.input
-        self.labels = self._runtime.labels
+        self.artifact = open_artifact(path)
+        self.runtime = open_runtime(path)
+        contract = self.artifact.contract
+        self.labels = self.runtime.labels
         self.unsafe = contract.unsafe_labels
         self.notice = contract.notice
         self.preprocessing = contract.input.preprocessing
         self.points = contract.operating_points
 
     def score(self, given: NDArray[Any]) -> NDArray[np.float32]:
-        return self._runtime.run(as_contracted(given, self._input))
+        return self.runtime.run(as_contracted(given, self.artifact.contract.input))
 
 
 class ClassifierScorer:
-    """The original model. Operating points are an exported file's."""
-
-    points: tuple[OperatingPoint, ...] = ()
+    """The original model."""
 
     def __init__(self, model: str | Path, weights: Path | None, labels: Sequence[str] = ()) -> None:
         from edgeconv.classifier import load_classifier
 
-        self._classifier = load_classifier(model, weights, labels)
-        spec = self._classifier.spec
+        self.classifier = load_classifier(model, weights, labels)
+        spec = self.classifier.spec
         self.labels = spec.labels
         self.unsafe = spec.unsafe
         self.notice = spec.notice
         self.preprocessing = spec.input.preprocessing
+        self.points = spec.operating_points
 
     def score(self, given: NDArray[Any]) -> NDArray[np.float32]:
-        (scores,) = self._classifier.scores(given[None])
+        (scores,) = self.classifier.scores(given[None])
         return np.asarray(scores)
 
 

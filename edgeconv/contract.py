@@ -14,6 +14,7 @@ from edgeconv.errors import ArtifactError
 from edgeconv.spec import (
     Embedded,
     Embedding,
+    OperatingPoint,
     OutputKind,
     Pictured,
     PictureOrEmbedding,
@@ -90,16 +91,6 @@ class GoldenPicture(Strict):
     sha256: str
     scores: dict[str, float]
     values: tuple[float, ...] | None = None
-
-
-class OperatingPoint(Strict):
-    """A threshold on the sum of the unsafe scores, with what it was chosen for."""
-
-    name: str
-    threshold: Annotated[float, Field(ge=0, le=1)]
-    precision: float | None = None
-    recall: float | None = None
-    false_positive_rate: float | None = None
 
 
 class Source(Strict):

@@ -14,7 +14,7 @@ from edgeconv.files import sha256_of
 from edgeconv.parity.samples import samples_in
 from edgeconv.resolving import Resolved, resolve
 from edgeconv.spec import ModelSpec, known_models
-from edgeconv.targets import COMPATIBILITIES, IOS_VERSIONS, Form, select_forms
+from edgeconv.targets import COMPATIBILITIES, IOS_VERSIONS, QUANTISED, Form, select_forms
 from edgeconv.versions import code_fingerprint, library_versions
 
 if TYPE_CHECKING:
@@ -58,9 +58,12 @@ class Request:
         return tuple(form.file_name(self.spec.basename) for form in self.forms)
 
     @property
-    def quantises_activations(self) -> bool:
-        """Whether any form needs calibration pictures."""
-        return any(form.precision == "int8" for form in self.forms)
+    def wants_calibration(self) -> bool:
+        """Whether any form needs calibration pictures, for its activations or its thresholds."""
+        precisions = {form.precision for form in self.forms}
+        return "int8" in precisions or (
+            bool(self.spec.operating_points) and not precisions.isdisjoint(QUANTISED)
+        )
 
     @cached_property
     def inputs(self) -> dict[str, Any]:
@@ -69,9 +72,7 @@ class Request:
             "spec": self.spec.fingerprint,
             "checkpoint": self.checkpoint_sha256,
             "artifacts": list(self.names),
-            "calibration": self._fingerprint(self.calibration)
-            if self.quantises_activations
-            else None,
+            "calibration": self._fingerprint(self.calibration) if self.wants_calibration else None,
             "images": self._fingerprint(self.images) if self.verify else None,
             "verify": self.verify,
             "compat": self.compat,

@@ -23,6 +23,7 @@ from edgeconv.calibration import (
 )
 from edgeconv.contract import Contract
 from edgeconv.errors import UnknownName
+from edgeconv.evaluating.refitting import RefittingSet, with_refitted_points
 from edgeconv.export_request import DEMO, Request, plan
 from edgeconv.files import locked, move_into_place, sha256_of, size_of, staging, write_atomically
 from edgeconv.golden import with_golden_scores
@@ -41,7 +42,7 @@ from edgeconv.parity.results import ParityRun, Verdict
 from edgeconv.progress import Progress, Silent
 from edgeconv.resolving import Resolved
 from edgeconv.spec import Embedding
-from edgeconv.targets import Converter, Form, Options, converter
+from edgeconv.targets import QUANTISED, Converter, Form, Options, converter
 from edgeconv.verifying import samples_for, write_report
 from edgeconv.versions import library_versions
 
@@ -147,7 +148,10 @@ def _run(request: Request, progress: Progress) -> ExportRun:
         minimum_ios=request.minimum_ios,
     )
     with staging(request.out) as stage, _collector_spared():
-        artifacts, seconds = _convert_all(request, classifier, frozen, options, stage, progress)
+        refitting = _refitting(classifier, calibration)
+        artifacts, seconds = _convert_all(
+            request, classifier, frozen, options, refitting, stage, progress
+        )
         parity = None
         if request.verify:
             decoded = decode_set(samples, classifier.spec.input.preprocessing, progress)
@@ -216,7 +220,7 @@ def _calibration(
     samples: ReferenceSet,
     progress: Progress,
 ) -> tuple[CalibrationSet | None, CalibrationAudit | None]:
-    if not request.quantises_activations:
+    if not request.wants_calibration:
         return None, None
     if request.calibration is None:
         calibration = _generated(classifier)
@@ -241,6 +245,14 @@ def _generated(classifier: Classifier) -> CalibrationSet:
     return generated_calibration(taken.preprocessing)
 
 
+def _refitting(classifier: Classifier, calibration: CalibrationSet | None) -> RefittingSet | None:
+    """The calibration pictures, with the original's scores; None where no threshold needs them."""
+    if calibration is None or not classifier.spec.operating_points:
+        return None
+    scores = classifier.scores(calibration.inputs)
+    return RefittingSet(calibration.source, calibration.inputs, classifier.spec.labels, scores)
+
+
 def _golden(classifier: Classifier) -> Golden:
     """Name and content of the inputs that every artifact carries scores for."""
     taken = classifier.spec.input
@@ -254,6 +266,7 @@ def _convert_all(
     classifier: Classifier,
     frozen: Frozen,
     options: Options,
+    refitting: RefittingSet | None,
     stage: Path,
     progress: Progress,
 ) -> tuple[list[Artifact], dict[str, float]]:
@@ -268,7 +281,7 @@ def _convert_all(
             converters[form.target] = converter(form.target)(frozen, options)
         artifacts.append(
             _write_artifact(
-                converters[form.target], form, classifier, golden, options, stage / name
+                converters[form.target], form, classifier, golden, options, refitting, stage / name
             )
         )
         seconds[name] = round(perf_counter() - start, 3)
@@ -281,6 +294,7 @@ def _write_artifact(
     classifier: Classifier,
     golden: Golden,
     options: Options,
+    refitting: RefittingSet | None,
     path: Path,
 ) -> Artifact:
     target.write(form, path)
@@ -292,6 +306,7 @@ def _write_artifact(
         notice=spec.notice,
         labels=spec.labels,
         unsafe_labels=spec.unsafe,
+        operating_points=spec.operating_points,
         input=taken,
         output=given,
         precision=precision,
@@ -300,6 +315,8 @@ def _write_artifact(
         made_with=library_versions(),
     )
     target.embed(path, contract)
+    if refitting is not None and form.precision in QUANTISED:
+        contract = with_refitted_points(Artifact(path, contract), refitting)
     complete = with_golden_scores(Artifact(path, contract), golden)
     target.embed(path, complete)
     write_atomically(path.with_name(path.name + ".json"), complete.to_json() + "\n")

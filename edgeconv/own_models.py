@@ -115,7 +115,7 @@ def reconciled(spec: ModelSpec, checkpoint: Checkpoint) -> ModelSpec:
         update={
             "labels": tuple(named[label.lower()] for label in labels),
             "input": _known_better(spec, declared),
-            "output": declared.output or spec.output,
+            "output": _output(spec, declared),
         }
     )
 
@@ -184,6 +184,13 @@ def _known_better(spec: ModelSpec, declared: Declared) -> Input | Embedding:
     if isinstance(own, Embedding) and isinstance(theirs, Embedding) and own.length == theirs.length:
         return own
     return theirs or own
+
+
+def _output(spec: ModelSpec, declared: Declared) -> Output:
+    """The checkpoint's kind of scores; a temperature is known to the spec alone."""
+    if declared.output is None:
+        return spec.output
+    return declared.output.model_copy(update={"temperature": spec.output.temperature})
 
 
 def _architecture_differences(

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, isfinite
 
-from edgeconv.contract import OperatingPoint
 from edgeconv.errors import UnknownName, UsageError
+from edgeconv.spec import OperatingPoint
 
 DEFAULT_POINT = "balanced"
 """The operating point that is taken where none is named and the contract has it."""

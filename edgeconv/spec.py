@@ -166,9 +166,35 @@ class Output(Strict):
     label; they do not. ``sigmoid``: one logit for two labels; the second label's score is its
     sigmoid, the first one's the complement. ``linear``: the same without the sigmoid: a number that
     was trained towards 0 and 1, and may leave them.
+
+    ``temperature`` divides the logits before softmax or sigmoid, inside every graph (Guo et al.
+    2017): above 1 the model is less sure of its labels, which stay the same.
     """
 
     kind: OutputKind = "softmax"
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+
+    @model_validator(mode="after")
+    def _a_linear_score_has_no_temperature(self) -> Output:
+        if self.kind == "linear" and self.temperature != 1:
+            raise ValueError("kind = 'linear' has no logits that a temperature could divide")
+        return self
+
+
+class OperatingPoint(Strict):
+    """A threshold on the sum of the unsafe scores, with what it was chosen for.
+
+    ``precision``, ``recall`` and ``false_positive_rate`` are those on the labelled pictures that it
+    was chosen on. ``refitted_on`` says on which pictures the threshold of a quantised file was
+    moved, so that it flags as many of them as the original does; the rates are the original's then.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    threshold: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    precision: float | None = None
+    recall: float | None = None
+    false_positive_rate: float | None = None
+    refitted_on: str | None = None
 
 
 class Published(Strict):
@@ -216,6 +242,7 @@ class ModelSpec(Strict):
         Annotated[Input, Pictured] | Annotated[Embedding, Embedded], PictureOrEmbedding
     ]
     output: Output = Output()
+    operating_points: tuple[OperatingPoint, ...] = ()
     checkpoint: CheckpointSource
     training: dict[str, Any] | None = None
 
@@ -225,6 +252,15 @@ class ModelSpec(Strict):
             raise ValueError(f"labels repeat: {', '.join(self.labels)}")
         if strangers := set(self.unsafe) - set(self.labels):
             raise ValueError(f"unsafe names no label: {', '.join(sorted(strangers))}")
+        return self
+
+    @model_validator(mode="after")
+    def _operating_points_are_told_apart(self) -> ModelSpec:
+        names = [point.name for point in self.operating_points]
+        if len(set(names)) != len(names):
+            raise ValueError(f"operating points repeat: {', '.join(names)}")
+        if names and not self.unsafe:
+            raise ValueError("operating points need unsafe labels")
         return self
 
     @model_validator(mode="after")

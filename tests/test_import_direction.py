@@ -22,6 +22,7 @@ MAY_NOT_IMPORT = {
     "policy.py": ("edgeconv.targets", "edgeconv.runtimes", "edgeconv.parity", "edgeconv.cli"),
     "frames": ("edgeconv.targets", "edgeconv.runtimes", "edgeconv.parity", "edgeconv.cli"),
     "networks": ("edgeconv.targets", "edgeconv.runtimes", "edgeconv.parity", "edgeconv.cli"),
+    "evaluating": ("edgeconv.exporting", "edgeconv.bundling", "edgeconv.cli"),
     "training": ("edgeconv.targets", "edgeconv.runtimes", "edgeconv.cli"),
 }
 

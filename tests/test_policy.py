@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import resize_vectors
 
-from edgeconv.contract import OperatingPoint
 from edgeconv.errors import UnknownName, UsageError
 from edgeconv.policy import Policy, Smoother, Smoothing, choose_point, smooth
+from edgeconv.spec import OperatingPoint
 
 VECTORS = Path(__file__).parent / "vectors"
 
@@ -185,6 +185,6 @@ def test_the_policy_needs_no_numpy():
     tree = ast.parse(Path(sys.modules[edgeconv.policy.__name__].__file__).read_text())
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name for name in imported if name.startswith("edgeconv")} == {
-        "edgeconv.contract", "edgeconv.errors",
+        "edgeconv.errors", "edgeconv.spec",
     }  # fmt: skip
     assert "numpy" not in imported

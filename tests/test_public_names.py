@@ -5,8 +5,8 @@ import edgeconv
 
 PUBLIC = {
     "Artifact", "Classifier", "Contract", "EdgeconvError", "ModelSpec", "Verdict", "bundle",
-    "classify", "export", "known_models", "load", "load_spec", "open_artifact", "open_scorer",
-    "pull", "train", "verify",
+    "classify", "evaluate", "export", "known_models", "load", "load_spec", "open_artifact",
+    "open_scorer", "pull", "train", "verify",
 }  # fmt: skip
 
 

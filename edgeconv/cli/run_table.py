@@ -53,6 +53,9 @@ def run_as_json(run: ParityRun) -> dict[str, Any]:
                         "newly_flagged": gate.flips.newly_flagged,
                         "newly_missed": gate.flips.newly_missed,
                         "flip_bound_95": gate.flips.bound_95,
+                        "operating_points": [
+                            point.model_dump(mode="json") for point in gate.points
+                        ],
                         "max_abs_diff": gate.differences.max_abs,
                         "mean_abs_diff": gate.differences.mean_abs,
                         "kl_mean": gate.differences.kl_mean,

@@ -64,6 +64,13 @@ class Network(Protocol):
     def with_half_weights(self) -> Network:
         """The same network, every weight rounded to float16 and widened again."""
 
+    def with_temperature(self, temperature: float) -> Network:
+        """The same network with its logits divided; this one may be used no more.
+
+        Raises:
+            SpecError: nobody can tell what its logits are.
+        """
+
     def row_statistics(self, length: int) -> RowStatistics:
         """What the network tells of the embeddings that it was trained on."""
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.architectures import build, draw
+from edgeconv.architectures import SCORES, build, draw
 from edgeconv.checkpoints.fitting import fill
 from edgeconv.formats.onnx_model import OnnxModel
 from edgeconv.frozen import FrozenGraph, input_name, input_shape
@@ -50,6 +50,13 @@ class DrawnNetwork:
     def with_half_weights(self) -> DrawnNetwork:
         tensors = {name: halved(tensor) for name, tensor in self.tensors.items()}
         return replace(self, tensors=tensors)
+
+    def with_temperature(self, temperature: float) -> DrawnNetwork:
+        divided = {
+            name: (np.float64(self.tensors[name]) / temperature).astype(np.float32)
+            for name in (f"{SCORES}/kernel", f"{SCORES}/bias")
+        }
+        return replace(self, tensors={**self.tensors, **divided})
 
     def row_statistics(self, length: int) -> RowStatistics:
         return unknown_statistics(length)

@@ -26,12 +26,18 @@ _LAST_ACTIVATION = {
 
 
 def network_of(spec: ModelSpec, checkpoint: Checkpoint) -> Network:
-    """The network of a model, with the checkpoint's weights.
+    """The network of a model, with the checkpoint's weights and the spec's temperature.
 
     Raises:
         CheckpointMismatch: the checkpoint's tensors are not those of the model.
         CheckpointError: it holds weights alone, and the spec takes the layers from it.
+        SpecError: there is a temperature, and nobody can tell what the logits are.
     """
+    network, temperature = _network(spec, checkpoint), spec.output.temperature
+    return network if temperature == 1 else network.with_temperature(temperature)
+
+
+def _network(spec: ModelSpec, checkpoint: Checkpoint) -> Network:
     if isinstance(checkpoint.program, GraphProgram):
         from edgeconv.networks.graph_network import GraphNetwork
 

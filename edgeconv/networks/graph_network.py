@@ -13,6 +13,7 @@ from edgeconv.checkpoints.graph_program import GraphProgram
 from edgeconv.frozen import FrozenGraph, trace
 from edgeconv.generated_rows import RowStatistics, unknown_statistics
 from edgeconv.networks import halved
+from edgeconv.networks.tempering import tempered_graph
 from edgeconv.spec import ModelSpec
 
 
@@ -37,6 +38,9 @@ class GraphNetwork:
                 weights = tf.make_ndarray(node.attr["value"].tensor)
                 node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(halved(weights)))
         return GraphNetwork(replace(self.program, graph_def=graph_def))
+
+    def with_temperature(self, temperature: float) -> GraphNetwork:
+        return GraphNetwork(tempered_graph(self.program, temperature))
 
     def row_statistics(self, length: int) -> RowStatistics:
         return unknown_statistics(length)

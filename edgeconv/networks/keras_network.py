@@ -12,6 +12,7 @@ from edgeconv.architectures import export_form
 from edgeconv.frozen import FrozenGraph, trace
 from edgeconv.generated_rows import RowStatistics
 from edgeconv.networks import halved
+from edgeconv.networks.tempering import divide_logits
 from edgeconv.spec import ModelSpec
 
 
@@ -32,6 +33,10 @@ class KerasNetwork:
         copy = tf_keras.models.clone_model(self.model)
         copy.set_weights([halved(weights) for weights in self.model.get_weights()])
         return KerasNetwork(copy)
+
+    def with_temperature(self, temperature: float) -> KerasNetwork:
+        divide_logits(self.model, temperature)
+        return self
 
     def row_statistics(self, length: int) -> RowStatistics:
         from edgeconv.architectures.row_statistics import row_statistics

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.checkpoints.onnx_program import Ending, OnnxProgram
-from edgeconv.errors import CheckpointError, CheckpointMismatch, CorruptCheckpoint
+from edgeconv.errors import CheckpointError, CheckpointMismatch, CorruptCheckpoint, SpecError
 from edgeconv.formats.onnx_model import OnnxModel
 from edgeconv.generated_rows import RowStatistics, unknown_statistics
 from edgeconv.networks import halved, onnx_surgery
+from edgeconv.networks.tempering import tempered_onnx
 from edgeconv.spec import ONE_LOGIT, ModelSpec, OutputKind
 
 _TAKES: dict[OutputKind, tuple[Ending, ...]] = {
@@ -74,6 +75,15 @@ class OnnxNetwork:
             values = onnx_surgery.values_of(tensor)
             onnx_surgery.set_values(tensor, halved(values))
         return replace(self, program=replace(self.program, model=model))
+
+    def with_temperature(self, temperature: float) -> OnnxNetwork:
+        if self.ending != self.program.ending:
+            raise SpecError(
+                f"no temperature can be folded into {self.program.where}",
+                got="a softmax that is written out as exponentials",
+                do="leave temperature out of [output]",
+            )
+        return replace(self, program=tempered_onnx(self.program, temperature))
 
     def row_statistics(self, length: int) -> RowStatistics:
         return unknown_statistics(length)

@@ -22,6 +22,7 @@ from edgeconv.parity.statistics import (
     point_flips,
     upper_bound_95,
 )
+from edgeconv.spec import OperatingPoint
 
 MAX_FLIP_RATE = {"fp32": 0.01, "fp16": 0.03, "dynamic": 0.08, "int8": 0.08}
 """The largest flip rate, with 95 % confidence, that a precision may have and pass.
@@ -50,7 +51,7 @@ class Judge:
     """What one artifact is judged by.
 
     ``labels`` are the reference's, in the order of the columns of scores; ``names`` are those of
-    the pictures, one a row.
+    the pictures, one a row. ``points`` are the reference's operating points.
     """
 
     contract: Contract
@@ -58,6 +59,7 @@ class Judge:
     names: Sequence[str]
     noise: NoiseFloor | None
     max_flip_rate: float
+    points: tuple[OperatingPoint, ...] = ()
 
     def judge(self, reference: Scores, candidate: Scores) -> GateResult:
         """Hold a candidate's (N, labels) scores against the reference's.
@@ -68,7 +70,9 @@ class Judge:
         broken = self._broken_invariants(candidate)
         comparable = np.nan_to_num(candidate, posinf=1.0, neginf=0.0)
         flips = label_flips(reference, comparable, unsafe)
-        points = point_flips(reference, comparable, unsafe, self.contract.operating_points)
+        points = point_flips(
+            reference, comparable, unsafe, self.contract.operating_points, self.points
+        )
         apart = differences(reference, comparable)
         tolerance = self._tolerance()
 

@@ -141,6 +141,7 @@ def _run_gates(trial: Trial, reference: Reference, max_flip_rate: float | None) 
         reference.pictures.names,
         reference.noise,
         MAX_FLIP_RATE[contract.precision.asked] if max_flip_rate is None else max_flip_rate,
+        reference.points,
     )
     judged: dict[Gate, list[tuple[GateResult, Scores]]] = {}
     for gate in _applicable(trial, reference):

@@ -29,11 +29,11 @@ Scores = Numbers
 Marks = npt.NDArray[np.bool_]
 
 # Matplotlib wants colours and the page has variables: these stand for them until the SVG is done.
-_MUTED, _RULE = "#010101", "#020202"
-_PAGE_COLOURS = {_MUTED: "var(--muted)", _RULE: "var(--rule)"}
+MUTED, RULE = "#010101", "#020202"
+_PAGE_COLOURS = {MUTED: "var(--muted)", RULE: "var(--rule)"}
 
 # Points are pixels, which no style sheet reaches: colours that show on light and dark paper.
-_SAFE, _UNSAFE, _FLIPPED = "#3f83c2", "#cc7722", "#e0483e"
+SAFE, UNSAFE, FLIPPED = "#3f83c2", "#cc7722", "#e0483e"
 
 _STYLE = {
     "svg.fonttype": "none",
@@ -67,26 +67,26 @@ def agreement(
         unsafe: which columns belong to unsafe labels; their points have another colour.
         flipped: which pictures are decided differently; their leading score is ringed.
     """
-    with _figure(144, 144) as figure:
+    with new_figure(144, 144) as figure:
         axes = figure.add_axes((0.13, 0.1, 0.83, 0.83))
         axes.set(xlim=(0, 1), ylim=(0, 1))
         axes.axis("off")
         for place in (0.0, 0.5, 1.0):
-            axes.plot((0, 1), (place, place), color=_RULE, lw=0.6, clip_on=False, zorder=0)
-            axes.plot((place, place), (0, 1), color=_RULE, lw=0.6, clip_on=False, zorder=0)
+            axes.plot((0, 1), (place, place), color=RULE, lw=0.6, clip_on=False, zorder=0)
+            axes.plot((place, place), (0, 1), color=RULE, lw=0.6, clip_on=False, zorder=0)
             name = f"{place:g}"
-            axes.text(place, -0.03, name, ha="center", va="top", color=_MUTED)
-            axes.text(-0.03, place, name, ha="right", va="center", color=_MUTED)
-        axes.plot((0, 1), (0, 1), color=_MUTED, lw=0.6, clip_on=False, zorder=1)
+            axes.text(place, -0.03, name, ha="center", va="top", color=MUTED)
+            axes.text(-0.03, place, name, ha="right", va="center", color=MUTED)
+        axes.plot((0, 1), (0, 1), color=MUTED, lw=0.6, clip_on=False, zorder=1)
         columns = np.array(unsafe, dtype=bool)
-        for chosen, colour in ((~columns, _SAFE), (columns, _UNSAFE)):
+        for chosen, colour in ((~columns, SAFE), (columns, UNSAFE)):
             across, up = _distinct(reference[:, chosen].ravel(), candidate[:, chosen].ravel())
             _points(axes, across, up, colour)
         leading = reference.argmax(axis=1)[:, None]
         across = np.take_along_axis(reference, leading, axis=1)[flipped, 0]
         up = np.take_along_axis(candidate, leading, axis=1)[flipped, 0]
-        _points(axes, across, up, "none", edge=_FLIPPED, size=30, alpha=0.8)
-        return _embed(figure)
+        _points(axes, across, up, "none", edge=FLIPPED, size=30, alpha=0.8)
+        return embedded(figure)
 
 
 @dataclass(frozen=True)
@@ -107,29 +107,30 @@ def differences(strips: Sequence[Strip]) -> Markup:
     """
     lowest = _lowest_decade(strips)
     height = len(strips) * STRIP_HEIGHT + AXIS_HEIGHT
-    with _figure(440, height) as figure:
+    with new_figure(440, height) as figure:
         axes = figure.add_axes((0.02, AXIS_HEIGHT / height, 0.96, 1 - AXIS_HEIGHT / height))
         axes.set(xlim=(lowest, 0), ylim=(len(strips), 0))
         axes.axis("off")
         for decade in range(lowest, 1):
-            axes.plot((decade, decade), (0, len(strips)), color=_RULE, lw=0.6, clip_on=False)
+            axes.plot((decade, decade), (0, len(strips)), color=RULE, lw=0.6, clip_on=False)
             name = power_of_ten(decade) if decade < -3 else f"{10.0**decade:g}"
-            axes.text(decade, len(strips) + 0.12, name, ha="center", va="top", color=_MUTED)
+            axes.text(decade, len(strips) + 0.12, name, ha="center", va="top", color=MUTED)
         for row, strip in enumerate(strips):
             across = np.log10(np.maximum(strip.largest, 10.0**lowest))
             # Spread by the golden ratio: even, and the same in every run.
             up = row + 0.5 + 0.34 * (np.arange(len(across)) * 0.618034 % 1)
-            _points(axes, across[~strip.flipped], up[~strip.flipped], _SAFE)
-            _points(axes, across[strip.flipped], up[strip.flipped], _FLIPPED, size=16, alpha=1)
+            _points(axes, across[~strip.flipped], up[~strip.flipped], SAFE)
+            _points(axes, across[strip.flipped], up[strip.flipped], FLIPPED, size=16, alpha=1)
             if strip.limit is not None and strip.limit > 0:
                 limit = max(float(np.log10(strip.limit)), lowest)
                 ends = (row + 0.44, row + 0.9)
-                axes.plot((limit, limit), ends, color=_MUTED, lw=1.6, clip_on=False)
-        return _embed(figure)
+                axes.plot((limit, limit), ends, color=MUTED, lw=1.6, clip_on=False)
+        return embedded(figure)
 
 
 @contextmanager
-def _figure(width: float, height: float) -> Iterator[Figure]:
+def new_figure(width: float, height: float) -> Iterator[Figure]:
+    """A figure in the report's style, of a size in points."""
     import matplotlib.style
     from matplotlib.figure import Figure
 
@@ -177,7 +178,7 @@ def _lowest_decade(strips: Sequence[Strip]) -> int:
     return min(max(lowest, _SMALLEST_DECADE), -1)
 
 
-def _embed(figure: Figure) -> Markup:
+def embedded(figure: Figure) -> Markup:
     """The SVG without what only a file of its own needs: prologue, metadata, styles, ids, fonts."""
     stream = io.StringIO()
     figure.savefig(stream, format="svg", dpi=_RASTER_DPI, metadata={"Date": None})

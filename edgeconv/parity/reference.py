@@ -16,7 +16,7 @@ from edgeconv.parity.results import Gate, NoiseFloor
 from edgeconv.parity.statistics import Scores
 from edgeconv.progress import Progress
 from edgeconv.runtimes import open_runtime
-from edgeconv.spec import Input
+from edgeconv.spec import Input, OperatingPoint
 
 if TYPE_CHECKING:
     from edgeconv.classifier import Classifier
@@ -32,6 +32,7 @@ class Reference:
     For the tensor gate they are those of the frozen graph: was it converted rightly? For the pixel
     and file gates they are those of the classifier itself, on pixels normalised outside any graph.
     ``normalisation`` is what the tensor of the tensor gate has behind it; None where it is pixels.
+    ``points`` are its own operating points.
     """
 
     description: str
@@ -40,6 +41,7 @@ class Reference:
     scores: Mapping[Gate, Scores]
     noise: NoiseFloor | None
     normalisation: Input | None = None
+    points: tuple[OperatingPoint, ...] = ()
 
 
 def reference_from_classifier(
@@ -60,6 +62,7 @@ def reference_from_classifier(
         pictures=pictures,
         scores={"tensor": traced, "pixels": original, "file": original},
         noise=noise,
+        points=classifier.spec.operating_points,
     )
 
 
@@ -80,6 +83,7 @@ def reference_from_artifact(
         scores=run_candidate(runtime, artifact, pictures, progress).scores,
         noise=None,
         normalisation=artifact.normalisation,
+        points=artifact.contract.operating_points,
     )
 
 

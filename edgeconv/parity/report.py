@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TypeVar, get_args
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from edgeconv.parity import plots
+from edgeconv.parity.page import environment, file_name, number, percent, word
 from edgeconv.parity.results import (
     ArtifactResult,
     Gate,
@@ -37,9 +36,6 @@ MOST_LABELS = 6
 
 Limit = TypeVar("Limit")
 
-NARROW_SPACE = "\u202f"
-TIMES = "\u202f\u00d7\u202f"
-
 
 def render(run: ParityRun, thumbnails: Mapping[str, bytes]) -> str:
     """The report as HTML. It loads nothing and runs no script; the same run gives the same text.
@@ -48,44 +44,28 @@ def render(run: ParityRun, thumbnails: Mapping[str, bytes]) -> str:
         run: what parity found.
         thumbnails: picture name -> small PNG. A picture without one is shown by name alone.
     """
-    environment = Environment(
-        # The names, labels and notes in a report come from strangers.
-        autoescape=True,
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
-        "word": _word,
-        "file_name": _file_name,
-        "size": _size,
-        "number": _number,
-        "percent": _percent,
-        "milliseconds": _milliseconds,
-        "score": _score,
-        "width": _width,
-        "data_uri": _data_uri,
-    }
     shown, moved = _worst(run)
-    return environment.get_template("report.html.j2").render(
-        run=run,
-        gates=GATES,
-        gate_rows=_GATE_ROWS,
-        widest_gate=_widest_gate,
-        tally=_tally(run),
-        troubles=_troubles(run),
-        decided=_decided(run),
-        tolerances=_asked(run, lambda gate: gate.tolerance),
-        flip_rates=_asked(run, lambda gate: gate.max_flip_rate),
-        agreements=_agreements(run),
-        differences=_differences(run),
-        strip_height=plots.STRIP_HEIGHT,
-        axis_height=plots.AXIS_HEIGHT,
-        worst=shown,
-        moved=moved,
-        thumbnails=thumbnails,
+    return (
+        environment(Path(__file__).parent)
+        .get_template("report.html.j2")
+        .render(
+            run=run,
+            gates=GATES,
+            gate_rows=_GATE_ROWS,
+            widest_gate=_widest_gate,
+            tally=_tally(run),
+            troubles=_troubles(run),
+            decided=_decided(run),
+            tolerances=_asked(run, lambda gate: gate.tolerance),
+            flip_rates=_asked(run, lambda gate: gate.max_flip_rate),
+            agreements=_agreements(run),
+            differences=_differences(run),
+            strip_height=plots.STRIP_HEIGHT,
+            axis_height=plots.AXIS_HEIGHT,
+            worst=shown,
+            moved=moved,
+            thumbnails=thumbnails,
+        )
     )
 
 
@@ -120,7 +100,7 @@ def _troubles(run: ParityRun) -> dict[_Trouble, dict[str, list[Gate]]]:
             result = artifact.gates.get(gate)
             if result is not None and result.verdict is not Verdict.PASS:
                 where = troubles.setdefault(_Trouble(result.verdict, result.findings), {})
-                where.setdefault(_file_name(artifact.path), []).append(gate)
+                where.setdefault(file_name(artifact.path), []).append(gate)
     return troubles
 
 
@@ -135,7 +115,7 @@ def _asked(run: ParityRun, limit: Callable[[GateResult], Limit]) -> dict[Limit, 
     asked: dict[Limit, list[str]] = {}
     for artifact in run.artifacts:
         for one in dict.fromkeys(map(limit, artifact.gates.values())):
-            asked.setdefault(one, []).append(_file_name(artifact.path))
+            asked.setdefault(one, []).append(file_name(artifact.path))
     return asked
 
 
@@ -161,7 +141,7 @@ def _agreements(run: ParityRun) -> list[tuple[str, int, Markup]]:
     for artifact, reference, candidate in _comparable(run):
         flipped = _flipped(reference, candidate)
         plot = plots.agreement(reference, candidate, unsafe, flipped)
-        panels.append((_file_name(artifact.path), int(flipped.sum()), plot))
+        panels.append((file_name(artifact.path), int(flipped.sum()), plot))
     return panels
 
 
@@ -180,7 +160,7 @@ def _differences(run: ParityRun) -> _Differences | None:
         largest = np.abs(reference - candidate).max(axis=1)
         limit = tolerance.limit if tolerance else None
         strips.append(plots.Strip(largest, _flipped(reference, candidate), limit))
-        rows.append((_file_name(artifact.path), float(largest.max())))
+        rows.append((file_name(artifact.path), float(largest.max())))
     return _Differences(plots.differences(strips), rows) if strips else None
 
 
@@ -217,7 +197,7 @@ def _worst(run: ParityRun) -> tuple[list[_Moved], int]:
         # Where two gates moved a picture equally, the wider one is named.
         for gate in reversed([gate for gate in GATES if gate in artifact.gates]):
             for picture in artifact.gates[gate].worst:
-                moved = _Moved(_file_name(artifact.path), gate, picture)
+                moved = _Moved(file_name(artifact.path), gate, picture)
                 key = (artifact.path, picture.name)
                 if key not in found or moved.weight > found[key].weight:
                     found[key] = moved
@@ -225,81 +205,32 @@ def _worst(run: ParityRun) -> tuple[list[_Moved], int]:
     return worst[:MOST_PICTURES], len(worst)
 
 
-def _word(verdict: Verdict) -> str:
-    return verdict.value.replace("_", " ")
-
-
-def _file_name(path: str) -> str:
-    return PurePath(path).name
-
-
-def _size(count: int) -> str:
-    if count < 1_000_000:
-        return f"{count / 1e3:.0f}{NARROW_SPACE}kB"
-    return f"{count / 1e6:.1f}{NARROW_SPACE}MB"
-
-
-def _number(value: float) -> str:
-    if not math.isfinite(value):
-        return "not a number"
-    if 0 < abs(value) < 1e-3:
-        digits, _, exponent = f"{value:.1e}".partition("e")
-        return f"{digits}{TIMES}{plots.power_of_ten(int(exponent))}"
-    return f"{value:#.2g}" if 0 < abs(value) < 1 else f"{value:.3g}"
-
-
-def _percent(share: float) -> str:
-    percent = 100 * share
-    digits = 0 if percent in {0, 100} else 1 if percent >= 1 else 2
-    return f"{percent:.{digits}f}{NARROW_SPACE}%"
-
-
-def _milliseconds(value: float) -> str:
-    return f"{value:.{0 if value >= 10 else 1 if value >= 1 else 2}f}{NARROW_SPACE}ms"
-
-
-def _score(value: float | None) -> str:
-    if value is None:
-        return "no label"
-    return f"{value:.3f}" if math.isfinite(value) else "NaN"
-
-
-def _width(score: float | None) -> str:
-    """How long a bar is, in percent."""
-    drawn = score if score is not None and math.isfinite(score) else 0.0
-    return f"{100 * min(max(drawn, 0.0), 1.0):.1f}"
-
-
-def _data_uri(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
-
-
 def _point(point: PointFlips) -> str:
     return (
         f"{point.name} ({point.threshold:g}): {point.count}, of which {point.newly_flagged} newly "
-        f"flagged, {point.newly_missed} newly missed; at most {_percent(point.bound_95)}"
+        f"flagged, {point.newly_missed} newly missed; at most {percent(point.bound_95)}"
     )
 
 
 def _limit(tolerance: Tolerance | None) -> str:
-    return _number(tolerance.limit) if tolerance else "no limit"
+    return number(tolerance.limit) if tolerance else "no limit"
 
 
 _GATE_ROWS: dict[str, Callable[[GateResult], Sequence[str]]] = {
-    "Verdict": lambda gate: [_word(gate.verdict)],
+    "Verdict": lambda gate: [word(gate.verdict)],
     "Pictures": lambda gate: [str(gate.images)],
     "Flips": lambda gate: [str(gate.flips.count)],
     "Newly flagged": lambda gate: [str(gate.flips.newly_flagged)],
     "Newly missed": lambda gate: [str(gate.flips.newly_missed)],
-    "Flip rate at most, with 95 % confidence": lambda gate: [_percent(gate.flips.bound_95)],
-    "Flip rate allowed": lambda gate: [_percent(gate.max_flip_rate)],
+    "Flip rate at most, with 95 % confidence": lambda gate: [percent(gate.flips.bound_95)],
+    "Flip rate allowed": lambda gate: [percent(gate.max_flip_rate)],
     "Flips at operating points": lambda gate: list(map(_point, gate.points)) or ["none given"],
-    "Largest score difference": lambda gate: [_number(gate.differences.max_abs)],
+    "Largest score difference": lambda gate: [number(gate.differences.max_abs)],
     "Largest allowed": lambda gate: [_limit(gate.tolerance)],
-    "Mean score difference": lambda gate: [_number(gate.differences.mean_abs)],
-    "KL, mean (nats)": lambda gate: [_number(gate.differences.kl_mean)],
-    "KL, 95th percentile": lambda gate: [_number(gate.differences.kl_p95)],
-    "KL, largest": lambda gate: [_number(gate.differences.kl_max)],
+    "Mean score difference": lambda gate: [number(gate.differences.mean_abs)],
+    "KL, mean (nats)": lambda gate: [number(gate.differences.kl_mean)],
+    "KL, 95th percentile": lambda gate: [number(gate.differences.kl_p95)],
+    "KL, largest": lambda gate: [number(gate.differences.kl_max)],
     "Findings": lambda gate: gate.findings or ["none"],
 }
 """What is told of every gate: the name of a row, and the lines of its cell."""

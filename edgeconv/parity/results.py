@@ -48,10 +48,14 @@ class Flips(Strict):
 
 
 class PointFlips(Flips):
-    """Flips of the decision "unsafe score reaches the threshold" at one operating point."""
+    """Flips of the decision "unsafe score reaches the threshold" at one operating point.
+
+    ``threshold`` is the file's own; a quantised file may have another than its reference.
+    """
 
     name: str
     threshold: float
+    reference_threshold: float
 
 
 class Differences(Strict):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.contract import OperatingPoint
 from edgeconv.parity.results import Differences, Flips, PointFlips
+from edgeconv.spec import OperatingPoint
 
 Scores = NDArray[np.float32]
 
@@ -55,19 +56,40 @@ def label_flips(reference: Scores, candidate: Scores, unsafe: NDArray[np.bool_])
     return _flips(before != after, unsafe[before], unsafe[after])
 
 
+def unsafe_scores(
+    scores: NDArray[np.floating[Any]], unsafe: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """(N,) sums of the columns that ``unsafe`` marks, in double precision as the policy has it."""
+    return np.asarray(scores[:, unsafe].sum(axis=1, dtype=np.float64))
+
+
 def point_flips(
     reference: Scores,
     candidate: Scores,
     unsafe: NDArray[np.bool_],
     points: Sequence[OperatingPoint],
+    reference_points: Sequence[OperatingPoint] = (),
 ) -> tuple[PointFlips, ...]:
-    """Rows that one side flags and the other does not, at each operating point."""
-    before, after = reference[:, unsafe].sum(axis=1), candidate[:, unsafe].sum(axis=1)
+    """Rows that one side flags and the other does not, at each operating point of the candidate.
+
+    Each side is held to its own threshold of that name; a reference without one, to the
+    candidate's.
+    """
+    before, after = unsafe_scores(reference, unsafe), unsafe_scores(candidate, unsafe)
+    thresholds = {point.name: point.threshold for point in reference_points}
     found = []
     for point in points:
-        was, now = before >= point.threshold, after >= point.threshold
+        own = thresholds.get(point.name, point.threshold)
+        was, now = before >= own, after >= point.threshold
         flips = _flips(was != now, was, now)
-        found.append(PointFlips(**flips.model_dump(), name=point.name, threshold=point.threshold))
+        found.append(
+            PointFlips(
+                **flips.model_dump(),
+                name=point.name,
+                threshold=point.threshold,
+                reference_threshold=own,
+            )
+        )
     return tuple(found)
 
 

@@ -24,13 +24,18 @@ def thumbnails(run: ParityRun, pictures: ReferenceSet) -> dict[str, bytes]:
         for worst in gate.worst
     }
     return {
-        picture.name: _thumbnail(picture.read(), picture.name)
+        picture.name: thumbnail(picture.read(), picture.name)
         for picture in pictures.pictures
         if picture.name in wanted and not picture.is_row
     }
 
 
-def _thumbnail(content: bytes, name: str) -> bytes:
+def thumbnail(content: bytes, name: str) -> bytes:
+    """PNG bytes of a picture, at most :data:`SIDE` pixels a side.
+
+    Raises:
+        ImageError: it cannot be decoded.
+    """
     image = decode(content, Preprocessing(size=(SIDE, SIDE)), name)
     image.thumbnail((SIDE, SIDE))
     stream = io.BytesIO()

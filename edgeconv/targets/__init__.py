@@ -68,6 +68,9 @@ _MODULES = {
 }
 
 TARGETS = tuple(_MODULES)
+QUANTISED = ("dynamic", "int8")
+"""Precisions that round scores so much that a file wants thresholds of its own."""
+
 PRECISIONS = tuple(dict.fromkeys(form.precision for form in FORMS))
 COMPATIBILITIES = ("tflite-2.14",)
 IOS_VERSIONS = (15, 16, 17, 18, 26)
@@ -101,8 +104,12 @@ class Converter(Protocol):
     ) -> tuple[InputTensor | EmbeddingTensor, OutputTensor, Precision]:
         """Input, output and precision, read back from the written file."""
 
-    def embed(self, path: Path, contract: Contract) -> None:
-        """Put the contract, and what the format itself says of labels and author, into the file."""
+    @staticmethod
+    def embed(path: Path, contract: Contract) -> None:
+        """Put the contract, and what the format itself says of labels and author, into the file.
+
+        In place of what was there; nothing that computes is touched.
+        """
 
 
 def converter(target: str) -> type[Converter]:

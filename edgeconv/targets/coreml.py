@@ -98,6 +98,7 @@ class CoreMLConverter:
                 model = quantization_utils.quantize_weights(model, nbits=16)
         proto = model.get_spec()
         _name_outputs(proto)
+        proto.description.metadata.versionString = spec.version
         save_new(proto, getattr(model, "weights_dir", None), path)
         del model
         gc.collect()  # coremltools' programs are knots, each with a copy of all weights
@@ -121,14 +122,14 @@ class CoreMLConverter:
             read_precision(path, asked=form.precision),
         )
 
-    def embed(self, path: Path, contract: Contract) -> None:
+    @staticmethod
+    def embed(path: Path, contract: Contract) -> None:
         """Put the contract, author, licence and descriptions into the file."""
         proto = load_proto(path)
         metadata = proto.description.metadata
         metadata.shortDescription = contract.notice or contract.summary
         metadata.author = contract.source.author or ""
         metadata.license = contract.source.licence or ""
-        metadata.versionString = self._frozen.spec.version
         metadata.userDefined.pop(DATE_STAMP, None)
         metadata.userDefined[METADATA_KEY] = contract.to_json()
         if isinstance(contract.input, InputTensor):

@@ -72,7 +72,8 @@ class OnnxConverter:
             read_precision(model, asked=form.precision),
         )
 
-    def embed(self, path: Path, contract: Contract) -> None:
+    @staticmethod
+    def embed(path: Path, contract: Contract) -> None:
         """Put the contract into ``metadata_props``."""
         write_contract(path, contract)
 

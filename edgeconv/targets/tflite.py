@@ -129,7 +129,8 @@ class TFLiteConverter:
             read_precision(model, asked=form.precision),
         )
 
-    def embed(self, path: Path, contract: Contract) -> None:
+    @staticmethod
+    def embed(path: Path, contract: Contract) -> None:
         """Put standard TFLite metadata, labels and the contract into the file."""
         path.write_bytes(attach(path.read_bytes(), contract=contract))
 

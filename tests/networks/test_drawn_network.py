@@ -54,6 +54,15 @@ def test_half_weights_change_the_scores_a_little(checkpoint: Checkpoint) -> None
     assert 0 < np.abs(whole - half).max() < 0.01
 
 
+def test_a_temperature_divides_the_logits(checkpoint: Checkpoint) -> None:
+    network = network_of(LEARNED, checkpoint)
+    whole = scores(network, (32, 32))
+    warm = scores(network.with_temperature(2.0), (32, 32))
+    roots = np.sqrt(whole)
+    np.testing.assert_allclose(warm, roots / roots.sum(axis=1, keepdims=True), atol=1e-6)
+    assert np.abs(warm - whole).max() > 0.01
+
+
 @pytest.mark.parametrize("library", ["transformers", "timm"])
 def test_positions_are_moved_to_the_size_that_is_asked_for(
     library: str, checkpoint: Checkpoint

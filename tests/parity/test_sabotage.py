@@ -15,7 +15,7 @@ from edgeconv.parity.reference import reference_from_artifact, reference_from_cl
 from edgeconv.parity.reference_set import ReferenceSet, generated_set
 from edgeconv.parity.results import Verdict
 from edgeconv.progress import Silent
-from edgeconv.spec import Resize
+from edgeconv.spec import OperatingPoint, Resize
 from edgeconv.targets import Options
 from edgeconv.targets.onnx import OnnxConverter
 
@@ -169,6 +169,43 @@ def test_one_weight_zeroed_fails(sabotaged, reference):
     by_gate, run = verdicts(sabotaged(zero_the_largest), reference)
     assert by_gate["tensor"] is Verdict.FAIL
     assert "noise floor" in run.artifacts[0].gates["tensor"].findings[0]
+
+
+def heated(model, contract, by=0.5):
+    """Divide the logits once more: another temperature than the original has."""
+    (softmax,) = [node for node in model.graph.node if node.op_type == "Softmax"]
+    factor = numpy_helper.from_array(np.array(by, np.float32), "factor")
+    model.graph.initializer.append(factor)
+    place = list(model.graph.node).index(softmax)
+    heat = onnx.helper.make_node("Mul", [softmax.input[0], "factor"], ["heated"])
+    softmax.input[0] = "heated"
+    model.graph.node.insert(place, heat)
+    return contract
+
+
+def test_another_temperature_fails_though_no_label_changes(sabotaged, reference):
+    by_gate, run = verdicts(sabotaged(heated), reference)
+    assert set(by_gate.values()) == {Verdict.FAIL}
+    assert run.artifacts[0].flips.count == 0
+
+
+def test_another_temperature_shows_at_an_operating_point(sabotaged, reference):
+    """Where decisions alone are judged, labels would let it pass."""
+    unsafe = reference.scores["file"][:, 1:].sum(axis=1)
+    threshold = float(np.quantile(unsafe[unsafe > 0.5], 0.4))
+
+    def change(model, contract):
+        heated(model, contract, by=0.25)
+        rounded = contract.precision.model_copy(update={"asked": "int8"})
+        point = OperatingPoint(name="balanced", threshold=threshold)
+        return contract.model_copy(update={"precision": rounded, "operating_points": (point,)})
+
+    by_gate, run = verdicts(sabotaged(change), reference)
+    assert set(by_gate.values()) == {Verdict.FAIL}
+    (found,) = run.artifacts[0].gates["file"].points
+    assert found.newly_missed > 5
+    assert found.newly_flagged == 0
+    assert any("operating point balanced" in one for one in run.artifacts[0].gates["file"].findings)
 
 
 def test_a_constant_output_fails(sabotaged, reference):

@@ -48,6 +48,19 @@ def test_operating_points_count_their_own_flips():
     assert (found.count, found.newly_flagged, found.newly_missed) == (1, 1, 0)
 
 
+def test_each_side_is_held_to_its_own_threshold():
+    reference = scores([0.6, 0.2, 0.2], [0.7, 0.3, 0], [0.5, 0.5, 0])
+    candidate = scores([0.7, 0.2, 0.1], [0.8, 0.2, 0], [0.6, 0.4, 0])
+    own = OperatingPoint(name="strict", threshold=0.25)
+    (alike,) = point_flips(
+        reference, candidate, UNSAFE, [own], [OperatingPoint(name="strict", threshold=0.35)]
+    )
+    assert (alike.count, alike.threshold, alike.reference_threshold) == (0, 0.25, 0.35)
+    others = [OperatingPoint(name="lenient", threshold=0.35)]
+    (found,) = point_flips(reference, candidate, UNSAFE, [own], others)
+    assert (found.count, found.newly_missed, found.reference_threshold) == (1, 1, 0.25)
+
+
 def test_kl_with_a_known_answer_and_never_infinite():
     reference, candidate = scores([0.5, 0.5]), scores([0.25, 0.75])
     assert kl_divergence(reference, candidate)[0] == pytest.approx(
