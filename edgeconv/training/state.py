@@ -43,6 +43,11 @@ class RunState:
     stopped: str | None = None
 
 
+def has_state(folder: Path) -> bool:
+    """Whether an earlier run left its state here."""
+    return (folder / STATE).exists()
+
+
 def save_state(folder: Path, state: RunState) -> None:
     """Write the state, whole or not at all.
 
