@@ -82,7 +82,7 @@ def scored(score: Score, split: Split, spec: ModelSpec) -> tuple[Floats, Floats]
     """
     scores, targets = [], []
     for inputs, labels in batches(split, spec, range(len(split.labels)), BATCH):
-        scores.append(np.asarray(score(inputs)))
+        scores.append(np.asarray(score(inputs), np.float32))
         targets.append(labels)
     if not scores:
         raise TrainingError(f"none of the {spec.input.noun}s can be read")

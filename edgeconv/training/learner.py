@@ -159,7 +159,7 @@ class Learner:
         import tensorflow as tf
 
         with tf.GradientTape() as tape:
-            scores = self.model(inputs, training=True)
+            scores = tf.cast(self.model(inputs, training=True), tf.float32)
             losses = tf.reduce_sum(self._loss(targets, scores) * weights)
         gradients = tape.gradient(losses, self._variables)
         count = tf.cast(tf.shape(inputs)[0], tf.float32)

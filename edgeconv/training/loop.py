@@ -102,7 +102,7 @@ class Trainer:
 
     def _resumed_or_new(self) -> RunState:
         # More epochs make a finished run go on, but for rates that are to be zero at the last one.
-        free = {"epochs"} if self.recipe.schedule == "plateau" else set()
+        free = set() if self.recipe.schedule in {"line", "cosine"} else {"epochs"}
         identity = {
             "model": self.spec.model_dump(mode="json", exclude={"training", "checkpoint"}),
             "recipe": self.recipe.model_dump(mode="json", exclude=free),
@@ -184,7 +184,8 @@ class Trainer:
         state.optimizer = stage.learner.remembered()
         if result.val_loss < state.best_loss:
             state.best_loss, state.best_weights = result.val_loss, weights
-        state.plateau.after_epoch(result.val_loss, self.recipe.reduce_on_plateau)
+        if self.recipe.schedule == "plateau":
+            state.plateau.after_epoch(result.val_loss, self.recipe.reduce_on_plateau)
         best = min(state.history, key=lambda epoch: epoch.val_loss)
         if patience is not None and result.epoch - best.epoch >= patience:
             state.stopped = f"the held-out loss was best in epoch {best.epoch}, {patience} before"

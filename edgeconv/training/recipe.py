@@ -93,10 +93,11 @@ class Recipe(Strict):
 
     ``epochs`` counts all epochs. During the first ``frozen_epochs`` of them only the head learns;
     a body that starts from random weights is never frozen. ``schedule`` is what becomes of the
-    learning rate: down by steps where the held-out loss stands still (``reduce_on_plateau`` says
-    how), or to zero at the last epoch along a straight ``line`` or half a ``cosine`` (Loshchilov
-    & Hutter 2017). ``batch_norm_momentum`` replaces the architecture's own: MobileNetV2's .999
-    follows the activations too slowly for a short training from scratch.
+    learning rate: nothing (``constant``), down by steps where the held-out loss stands still
+    (``plateau``; ``reduce_on_plateau`` says how), or to zero at the last epoch along a straight
+    ``line`` or half a ``cosine`` (Loshchilov & Hutter 2017). ``batch_norm_momentum`` replaces the
+    architecture's own: MobileNetV2's .999 follows the activations too slowly for a short training
+    from scratch.
 
     ``labels`` says which label of the model each other label of a dataset counts as. ``batch``
     pictures make one step, computed in ``accumulate`` parts where memory is short: the
@@ -120,7 +121,7 @@ class Recipe(Strict):
     epochs: Count = 40
     patience: Count | None = None
     optimizer: Optimizer = Optimizer()
-    schedule: Literal["plateau", "line", "cosine"] = "plateau"
+    schedule: Literal["constant", "plateau", "line", "cosine"] = "plateau"
     reduce_on_plateau: ReduceOnPlateau = ReduceOnPlateau()
     augment: Augment | Literal[False] | None = Augment()
     mixing: Mixing | None = None

@@ -24,7 +24,7 @@ from edgeconv.training.listing import SPLITS
 from edgeconv.training.loop import Trainer
 from edgeconv.training.recipe import Recipe, recipe_of
 from edgeconv.training.run_record import RECORD, write_record
-from edgeconv.training.state import RunState, has_state
+from edgeconv.training.state import RunState, forget_half_written, has_state
 from edgeconv.training.strategy import StrategyName, strategy_of, workers
 
 
@@ -139,6 +139,7 @@ def _written(out: Path) -> Iterator[Path]:
     """The folder to write: ``out`` for the first worker, one that is thrown away for others."""
     if workers().number == 0:
         with locked(out):
+            forget_half_written(out)
             yield out
     else:
         with TemporaryDirectory() as thrown_away:

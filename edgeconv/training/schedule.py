@@ -44,7 +44,7 @@ def learning_rate(recipe: Recipe, plateau: Plateau, epochs_done: float, step: fl
     if epochs_done < climb:
         warm = min(1.0, (epochs_done + step) / climb)
         return optimizer.learning_rate * plateau.scale * warm
-    if recipe.schedule == "plateau":
+    if recipe.schedule in {"constant", "plateau"}:
         return optimizer.learning_rate * plateau.scale
     through = (epochs_done - climb) / (recipe.epochs - climb)
     left = 1 - through if recipe.schedule == "line" else (1 + math.cos(math.pi * through)) / 2

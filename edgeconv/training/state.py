@@ -48,6 +48,12 @@ def has_state(folder: Path) -> bool:
     return (folder / STATE).exists()
 
 
+def forget_half_written(folder: Path) -> None:
+    """Remove what a run that was killed while it wrote its state has left behind."""
+    for left in folder.glob(f".{STATE}.*"):
+        left.unlink(missing_ok=True)
+
+
 def save_state(folder: Path, state: RunState) -> None:
     """Write the state, whole or not at all.
 
