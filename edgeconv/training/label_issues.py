@@ -1,7 +1,8 @@
 """Pictures whose label is likely wrong: confident learning (Northcutt et al. 2021).
 
-The small core of what cleanlab does: a picture counts as another label's where the model gives it
-that label with more than the mean score of the pictures that do have it.
+A picture counts as another label's where the model gives it that label with more than the mean
+score of the pictures that do have it. cleanlab finds the same by
+``filter_by="confident_learning"``; it would bring pandas and scikit-learn.
 """
 
 from __future__ import annotations

@@ -116,3 +116,18 @@ def test_wrong_labels_are_found_and_right_ones_mostly_left() -> None:
 def test_labels_without_a_mistake_raise_few_doubts() -> None:
     scores, given, _ = noisy(600, 0.0)
     assert len(off_diagonal(scores, given)) <= 0.03 * 600
+
+
+def test_doubts_are_those_of_cleanlab() -> None:
+    filters = pytest.importorskip("cleanlab.filter")
+    for seed in range(5):
+        random = np.random.default_rng(seed)
+        true = random.integers(0, 4, 500)
+        logits = 1.5 * random.normal(size=(500, 4)) + 3 * np.eye(4)[true]
+        scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        given = np.where(random.random(500) < 0.1, (true + 1) % 4, true)
+        theirs = filters.find_label_issues(
+            given, scores, filter_by="confident_learning", min_examples_per_class=0, n_jobs=1
+        )
+        ours = {index for index, _, _ in off_diagonal(scores, given)}
+        assert ours == set(np.flatnonzero(theirs).tolist())
