@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,35 @@ def read_rows(source: Path | bytes, expected: Embedding, name: str) -> NDArray[n
             got=str(error),
             expected=f"a {SUFFIX} file of float16, float32 or float64",
         ) from error
+    refuse_other_rows(rows, expected, name)
+    with np.errstate(over="ignore"):
+        return rows.reshape(-1, expected.length).astype(np.float32)
+
+
+def mapped_rows(file: Path, expected: Embedding) -> NDArray[Any]:
+    """All rows of a file as they lie on the disk, (N, length); read as they are used.
+
+    Raises:
+        EmbeddingError: as :func:`read_rows`.
+    """
+    try:
+        rows = np.lib.format.open_memmap(file, mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise EmbeddingError(
+            f"cannot read {file}",
+            got=str(error),
+            expected=f"a {SUFFIX} file of float16, float32 or float64",
+        ) from error
+    refuse_other_rows(rows, expected, str(file))
+    return rows.reshape(-1, expected.length)
+
+
+def refuse_other_rows(rows: Any, expected: Embedding, name: str) -> None:
+    """Rows must be an array of floats, (N, length) or (length,).
+
+    Raises:
+        EmbeddingError: they are not.
+    """
     if not isinstance(rows, np.ndarray) or rows.dtype.kind != "f":
         raise EmbeddingError(
             f"{name} holds no embeddings",
@@ -64,8 +94,6 @@ def read_rows(source: Path | bytes, expected: Embedding, name: str) -> NDArray[n
             got=str(rows.shape),
             expected=f"(N, {expected.length}){made_by}",
         )
-    with np.errstate(over="ignore"):
-        return rows.reshape(-1, expected.length).astype(np.float32)
 
 
 def checked(row: NDArray[np.float32], expected: Embedding, name: str) -> NDArray[np.float32]:

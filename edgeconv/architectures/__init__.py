@@ -137,9 +137,9 @@ def body_layers(spec: ModelSpec, model: Any) -> list[Any]:
     """The layers of a built model that are pretrained, and frozen while the head learns.
 
     Raises:
-        UnknownName, SpecError: as :func:`build`.
+        UnknownName, SpecError: as :func:`build`, or the kind is not trained as a whole.
     """
-    layers: list[Any] = _builder(spec).body_layers(model)
+    layers: list[Any] = _trained(spec).body_layers(model)
     return layers
 
 
@@ -149,7 +149,7 @@ def randomise_body(spec: ModelSpec, model: Any, random: RandomState) -> None:
     Raises:
         UnknownName, SpecError: as :func:`build`.
     """
-    _builder(spec).randomise_body(model, random)
+    _trained(spec).randomise_body(model, random)
 
 
 def imagenet_body(spec: ModelSpec) -> dict[str, NDArray[np.float32]]:
@@ -159,7 +159,7 @@ def imagenet_body(spec: ModelSpec) -> dict[str, NDArray[np.float32]]:
         UnknownName, SpecError: as :func:`build`, or nobody published such a body.
         DownloadError: they could not be fetched.
     """
-    tensors: dict[str, NDArray[np.float32]] = _builder(spec).imagenet_body(spec)
+    tensors: dict[str, NDArray[np.float32]] = _trained(spec).imagenet_body(spec)
     return tensors
 
 
@@ -171,6 +171,18 @@ def _builder(spec: ModelSpec) -> Any:
             do=f"give the checkpoint: edgeconv export {spec.name} --weights PATH",
         )
     return import_module(_architecture(kind).module)
+
+
+def _trained(spec: ModelSpec) -> Any:
+    """The builder of a network that can be trained as a whole."""
+    builder = _builder(spec)
+    if not hasattr(builder, "body_layers"):
+        raise SpecError(
+            f"{spec.name} is not trained as a whole",
+            got=f"kind = {spec.architecture['kind']!r}",
+            do="train its head over embeddings, as edgeconv train laion-clip-l14-head",
+        )
+    return builder
 
 
 def _architecture(kind: str) -> Architecture:

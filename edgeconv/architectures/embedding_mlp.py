@@ -9,7 +9,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import tf_keras
+from numpy.random import RandomState
+from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
 from edgeconv.architectures import SCORES
@@ -30,13 +33,15 @@ class PerceptronOptions(Strict):
     """What stands between an embedding and a score.
 
     ``hidden`` lists the widths of the dense layers before the score; each ends in ReLU, but for
-    the last ``linear_tail`` of them. ``standardise`` brings every column to mean 0 and deviation 1
-    first. ``tables`` says which columns are looked up before that, and how many entries each
-    one's vocabulary has; with ``look_up = false`` every number in them counts as unknown.
+    the last ``linear_tail`` of them. ``dropout`` comes after every ReLU, for training alone.
+    ``standardise`` brings every column to mean 0 and deviation 1 first. ``tables`` says which
+    columns are looked up before that, and how many entries each one's vocabulary has; with
+    ``look_up = false`` every number in them counts as unknown.
     """
 
     hidden: Annotated[tuple[Count, ...], Field(min_length=1)]
     linear_tail: Annotated[int, Field(ge=0)] = 0
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     standardise: bool = False
     tables: dict[Column, Count] = {}
     look_up: bool = True
@@ -122,6 +127,27 @@ def float32_layers_of(options: PerceptronOptions, length: int) -> frozenset[str]
     return frozenset({UNIT_LENGTH, LAYER, SCORES, *small})
 
 
+def body_layers(model: Any) -> list[Any]:
+    """All layers before the scores."""
+    names = [layer.name for layer in model.layers]
+    return list(model.layers[: names.index(SCORES)])
+
+
+def randomise_body(model: Any, random: RandomState) -> None:
+    """Nothing: dense layers start as Keras starts them."""
+
+
+def imagenet_body(spec: ModelSpec) -> dict[str, NDArray[np.float32]]:
+    """Nothing: ImageNet knows no embeddings.
+
+    Raises:
+        SpecError: always.
+    """
+    raise SpecError(
+        f"there is no ImageNet body for {spec.name}", do="start from --body none or --body PATH"
+    )
+
+
 def perceptron(options: PerceptronOptions, embedding: Any, form: Form, whose: str) -> Any:
     """Draw the layers between an embedding and the score.
 
@@ -151,4 +177,6 @@ def perceptron(options: PerceptronOptions, embedding: Any, form: Form, whose: st
         activation = "linear" if linear else "relu"
         dense = tf_keras.layers.Dense
         x = form.layer(dense, f"dense_{number}", units=width, activation=activation)(x)
+        if options.dropout and not linear and not form.is_export:
+            x = tf_keras.layers.Dropout(options.dropout, name=f"dense_{number}_dropout")(x)
     return x

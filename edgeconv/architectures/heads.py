@@ -30,10 +30,16 @@ def scores(spec: ModelSpec, features: Any, form: Form) -> Any:
     """Scores (N, labels) of features (N, width), by one dense layer called :data:`SCORES`.
 
     It starts as Keras starts a dense layer: a head is trained, whatever its body's weights are.
+    Its layers compute in float32 where training computes all others in less.
     """
     kind = spec.output.kind
     one_logit = kind in ONE_LOGIT
     units = 1 if one_logit else len(spec.labels)
-    dense = form.layer(tf_keras.layers.Dense, SCORES, units=units, activation=_ACTIVATIONS[kind])
+    activation = _ACTIVATIONS[kind]
+    dense = form.layer(
+        tf_keras.layers.Dense, SCORES, units=units, activation=activation, dtype="float32"
+    )
     found = dense(features)
-    return form.layer(WithComplement, BOTH_SCORES)(found) if one_logit else found
+    if not one_logit:
+        return found
+    return form.layer(WithComplement, BOTH_SCORES, dtype="float32")(found)

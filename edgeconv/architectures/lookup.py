@@ -52,7 +52,7 @@ class Encoding(tf_keras.layers.Layer):  # type: ignore[misc]
     """
 
     def __init__(self, entries: Mapping[int, int], look_up: bool = True, **options: Any) -> None:
-        super().__init__(**{**options, "trainable": False})
+        super().__init__(**{"dtype": "float32", **options, "trainable": False})
         self._entries = dict(sorted(entries.items()))
         self._look_up = look_up
 
@@ -62,11 +62,13 @@ class Encoding(tf_keras.layers.Layer):  # type: ignore[misc]
 
     def build(self, input_shape: Any) -> None:
         length = (input_shape[-1],)
-        self._mean = self.add_weight("mean", length, tf.float32, "zeros")
-        self._deviation = self.add_weight("deviation", length, tf.float32, "ones")
+        # Each weight as well as the layer: training that thaws a body makes its layers trainable.
+        fixed = {"trainable": False}
+        self._mean = self.add_weight("mean", length, tf.float32, "zeros", **fixed)
+        self._deviation = self.add_weight("deviation", length, tf.float32, "ones", **fixed)
         self._vocabularies = {
             column: tuple(
-                self.add_weight(f"{digit}_{column}", (entries,), tf.int32, "zeros")
+                self.add_weight(f"{digit}_{column}", (entries,), tf.int32, "zeros", **fixed)
                 for digit in ("high", "low")
             )
             for column, entries in self._entries.items()

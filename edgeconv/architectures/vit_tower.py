@@ -158,8 +158,8 @@ class _Tower:
         return dense(rows)
 
     def _normed(self, name: str, x: Any) -> Any:
-        """Rows (N*T, width), normalised."""
-        return self.form.layer(LayerNorm, name, eps=self.options.eps)(x)
+        """Rows (N*T, width), normalised, in float32 where training computes the rest in less."""
+        return self.form.layer(LayerNorm, name, eps=self.options.eps, dtype="float32")(x)
 
     def _tokens(self, name: str, rows: Any, tokens: int) -> Any:
         return self.form.layer(Tokens, name, tokens=tokens)(rows)

@@ -44,49 +44,56 @@ _ACTIVATIONS: dict[str, Activation] = {
     "quick_gelu": "quick_gelu",
 }
 
-_VIT_EMBEDDINGS = {
-    "patch": "vit.embeddings.patch_embeddings.projection",
-    "class_token": "vit.embeddings.cls_token",
-    "positions": "vit.embeddings.position_embeddings",
-    "norm": "vit.layernorm",
-    "scores": "classifier",
-}
-# The pooler and the mask token belong to other heads of the same body.
-_NO_PART_OF_VIT = re.compile(r"vit\.pooler\.dense\.(weight|bias)|vit\.embeddings\.mask_token")
 
-VIT = Layout(
-    {
-        **_VIT_EMBEDDINGS,
-        "norm1": "vit.encoder.layer.{}.layernorm_before",
-        "query": "vit.encoder.layer.{}.attention.attention.query",
-        "key": "vit.encoder.layer.{}.attention.attention.key",
-        "value": "vit.encoder.layer.{}.attention.attention.value",
-        "out": "vit.encoder.layer.{}.attention.output.dense",
-        "norm2": "vit.encoder.layer.{}.layernorm_after",
-        "up": "vit.encoder.layer.{}.intermediate.dense",
-        "down": "vit.encoder.layer.{}.output.dense",
-    },
-    batched=True,
-    ignored=_NO_PART_OF_VIT,
-)
+def _vit_layout(body: str, blocks: str, parts: Mapping[str, str]) -> Layout:
+    return Layout(
+        {
+            "patch": f"{body}embeddings.patch_embeddings.projection",
+            "class_token": f"{body}embeddings.cls_token",
+            "positions": f"{body}embeddings.position_embeddings",
+            "norm": f"{body}layernorm",
+            "scores": "classifier",
+            **{ours: f"{body}{blocks}.{{}}.{theirs}" for ours, theirs in parts.items()},
+        },
+        batched=True,
+        # The pooler and the mask token belong to other heads of the same body.
+        ignored=re.compile(
+            rf"({re.escape(body)})(pooler\.dense\.(weight|bias)|embeddings\.mask_token)"
+        ),
+    )
+
+
+_ON_DISK = {
+    "norm1": "layernorm_before",
+    "query": "attention.attention.query",
+    "key": "attention.attention.key",
+    "value": "attention.attention.value",
+    "out": "attention.output.dense",
+    "norm2": "layernorm_after",
+    "up": "intermediate.dense",
+    "down": "output.dense",
+}
+_IN_MEMORY = {
+    "norm1": "layernorm_before",
+    "query": "attention.q_proj",
+    "key": "attention.k_proj",
+    "value": "attention.v_proj",
+    "out": "attention.o_proj",
+    "norm2": "layernorm_after",
+    "up": "mlp.fc1",
+    "down": "mlp.fc2",
+}
+
+VIT = _vit_layout("vit.", "encoder.layer", _ON_DISK)
 """What all versions write to disk."""
 
-VIT_IN_MEMORY = Layout(
-    {
-        **_VIT_EMBEDDINGS,
-        "norm1": "vit.layers.{}.layernorm_before",
-        "query": "vit.layers.{}.attention.q_proj",
-        "key": "vit.layers.{}.attention.k_proj",
-        "value": "vit.layers.{}.attention.v_proj",
-        "out": "vit.layers.{}.attention.o_proj",
-        "norm2": "vit.layers.{}.layernorm_after",
-        "up": "vit.layers.{}.mlp.fc1",
-        "down": "vit.layers.{}.mlp.fc2",
-    },
-    batched=True,
-    ignored=_NO_PART_OF_VIT,
-)
+VIT_IN_MEMORY = _vit_layout("vit.", "layers", _IN_MEMORY)
 """What ``state_dict()`` gives since transformers 5."""
+
+VIT_BODY = _vit_layout("", "encoder.layer", _ON_DISK)
+"""A ViT without a head, as it is published to be fine-tuned."""
+
+VIT_BODY_IN_MEMORY = _vit_layout("", "layers", _IN_MEMORY)
 
 # The text tower, what compares the two, and positions' numbers, which older versions wrote.
 _NO_PART_OF_CLIP = re.compile(
@@ -246,6 +253,12 @@ def _vit(config: Mapping[str, Any], where: str) -> _Model:
     )
 
 
+def _vit_body(config: Mapping[str, Any], where: str) -> _Model:
+    vit = checked(_Vit, config, where)
+    network = _network(vit, where, norm="before_pool", qkv_bias=vit.qkv_bias)
+    return _Model(network, (VIT_BODY, VIT_BODY_IN_MEMORY), vit.image_size)
+
+
 def _clip(config: Mapping[str, Any], where: str) -> _Model:
     clip = checked(_Clip, config, where)
     tower = clip.vision_config_dict or clip.vision_config or {}
@@ -268,6 +281,7 @@ def _clip_without_projection(config: Mapping[str, Any], where: str) -> _Model:
 
 _NETWORKS: Mapping[tuple[str, str], Callable[[Mapping[str, Any], str], _Model]] = {
     ("vit", "ViTForImageClassification"): _vit,
+    ("vit", "ViTModel"): _vit_body,
     ("clip", "CLIPModel"): _clip,
     ("clip_vision_model", "CLIPVisionModelWithProjection"): _clip_vision,
     ("clip_vision_model", "CLIPVisionModel"): _clip_without_projection,

@@ -1,8 +1,18 @@
 """Training and fine-tuning, by the recipe of a model's spec."""
 
+from edgeconv.training.audit import Audit
 from edgeconv.training.evaluation import Evaluation
 from edgeconv.training.history import Epoch
-from edgeconv.training.loop import TrainingRun, train
 from edgeconv.training.recipe import Recipe, recipe_of
+from edgeconv.training.running import TrainingRun, audit_data, train
 
-__all__ = ["Epoch", "Evaluation", "Recipe", "TrainingRun", "recipe_of", "train"]
+__all__ = [
+    "Audit",
+    "Epoch",
+    "Evaluation",
+    "Recipe",
+    "TrainingRun",
+    "audit_data",
+    "recipe_of",
+    "train",
+]

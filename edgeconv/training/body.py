@@ -53,4 +53,4 @@ def set_body(model: Any, spec: ModelSpec, body: str, seed: int) -> None:
             do="check that it has this architecture and width",
         )
     for name, weight in wanted.items():
-        weight.assign(tensors[name])
+        weight.assign(tensors[name].astype(weight.dtype.as_numpy_dtype))

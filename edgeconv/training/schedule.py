@@ -1,11 +1,11 @@
-"""The learning rate: a climb at the start, and a step down where the loss no longer falls."""
+"""The learning rate: a climb at the start, then down by steps, a line or a cosine."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-from edgeconv.training.recipe import Optimizer, ReduceOnPlateau
+from edgeconv.training.recipe import Recipe, ReduceOnPlateau
 
 SMALLEST_GAIN = 1e-4
 """A loss counts as better when it is lower by at least this, as in Keras."""
@@ -30,14 +30,22 @@ class Plateau:
             self.waited = 0
 
 
-def learning_rate(optimizer: Optimizer, plateau: Plateau, epochs_done: float) -> float:
+def learning_rate(recipe: Recipe, plateau: Plateau, epochs_done: float, step: float) -> float:
     """The rate for the next step.
 
     Args:
-        optimizer: the rate to start from, and how long to climb to it.
-        plateau: how far it has come down since.
+        recipe: the rate to start from, how long to climb to it, and how it comes down.
+        plateau: how far it has come down by steps.
         epochs_done: since training began, with the part of the current one.
+        step: the part of an epoch that the next step is.
     """
+    optimizer = recipe.optimizer
     climb = optimizer.warmup_epochs
-    warm = min(1.0, epochs_done / climb) if climb else 1.0
-    return optimizer.learning_rate * plateau.scale * warm
+    if epochs_done < climb:
+        warm = min(1.0, (epochs_done + step) / climb)
+        return optimizer.learning_rate * plateau.scale * warm
+    if recipe.schedule in {"constant", "plateau"}:
+        return optimizer.learning_rate * plateau.scale
+    through = (epochs_done - climb) / (recipe.epochs - climb)
+    left = 1 - through if recipe.schedule == "line" else (1 + math.cos(math.pi * through)) / 2
+    return optimizer.learning_rate * left

@@ -43,6 +43,17 @@ class RunState:
     stopped: str | None = None
 
 
+def has_state(folder: Path) -> bool:
+    """Whether an earlier run left its state here."""
+    return (folder / STATE).exists()
+
+
+def forget_half_written(folder: Path) -> None:
+    """Remove what a run that was killed while it wrote its state has left behind."""
+    for left in folder.glob(f".{STATE}.*"):
+        left.unlink(missing_ok=True)
+
+
 def save_state(folder: Path, state: RunState) -> None:
     """Write the state, whole or not at all.
 

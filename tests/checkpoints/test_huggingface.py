@@ -9,6 +9,7 @@ import foreign_models as models
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from safetensors.numpy import save_file
 
 from edgeconv.checkpoints import read
 from edgeconv.errors import (
@@ -253,7 +254,6 @@ def test_without_a_processor_the_input_is_open(vit: Any, folder: Path) -> None:
         ("beit", "BeitForImageClassification"),
         ("convnext", "ConvNextForImageClassification"),
         ("vit", "ViTForMaskedImageModeling"),
-        ("vit", "ViTModel"),
         ("clip", "CLIPForImageClassification"),
         ("timm_wrapper", "TimmWrapperForImageClassification"),
     ],
@@ -266,7 +266,24 @@ def test_other_networks_are_refused_by_name(
         read(folder)
     assert type(caught.value) is CheckpointError
     assert f"'{model_type}'" in caught.value.got[0] and architecture in caught.value.got[0]
-    assert "ViTForImageClassification (vit), CLIPModel (clip)" in str(caught.value)
+    assert "ViTForImageClassification (vit), ViTModel (vit), CLIPModel (clip)" in str(caught.value)
+
+
+def test_a_body_without_a_head_is_a_vit_without_scores(vit: models.Arrays, folder: Path) -> None:
+    whole = read(folder).tensors
+    body = {
+        name.removeprefix("vit."): value
+        for name, value in vit.items()
+        if not name.startswith("classifier")
+    }
+    body["pooler.dense.weight"] = np.zeros((8, 8), np.float32)
+    save_file(body, folder / "model.safetensors")
+    config(folder, architectures=["ViTModel"], id2label=...)
+    checkpoint = read(folder)
+    assert checkpoint.declared is not None and checkpoint.declared.labels is None
+    assert checkpoint.tensors.keys() == {name for name in whole if not name.startswith("scores/")}
+    for name, value in checkpoint.tensors.items():
+        assert_array_equal(value, whole[name])
 
 
 @pytest.mark.parametrize("names", [None, [], "ViTForImageClassification", [1], [["x"]], [{}]])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from numpy.random import RandomState
 
@@ -14,15 +16,15 @@ NOTHING = Augment(rotation=0, shift=0, shear=0, zoom=0, channel_shift=0, flip=Fa
 
 def test_nothing_asked_for_changes_nothing() -> None:
     pixels = draw_pattern("Dots", 0.2, 1, (32, 48))
-    changed = augmentation(NOTHING, RandomState(0))(pixels)
+    changed = augmentation(NOTHING)(pixels, RandomState(0))
     assert changed.dtype == np.float32
     assert np.array_equal(changed, pixels)
 
 
 def test_flipping_mirrors_about_half_of_the_pictures() -> None:
     pixels = draw_pattern("Dots", 0.2, 1, (32, 48))
-    change = augmentation(NOTHING.model_copy(update={"flip": True}), RandomState(0))
-    seen = [change(pixels) for _ in range(40)]
+    change, random = augmentation(NOTHING.model_copy(update={"flip": True})), RandomState(0)
+    seen = [change(pixels, random) for _ in range(40)]
     mirrored = [np.array_equal(picture, pixels[:, ::-1]) for picture in seen]
     assert all(
         flip or np.array_equal(picture, pixels)
@@ -34,22 +36,47 @@ def test_flipping_mirrors_about_half_of_the_pictures() -> None:
 def test_channel_shift_moves_colours_by_at_most_its_bound() -> None:
     pixels = np.full((32, 32, 3), 128, np.uint8)
     pixels[0, 0], pixels[1, 1] = 0, 255
-    change = augmentation(NOTHING.model_copy(update={"channel_shift": 20}), RandomState(0))
-    moved = [change(pixels)[5, 5] - 128 for _ in range(30)]
+    change = augmentation(NOTHING.model_copy(update={"channel_shift": 20}))
+    moved = [change(pixels, RandomState(seed))[5, 5] - 128 for seed in range(30)]
     assert 10 < np.abs(moved).max() <= 20
 
 
 def test_the_seeds_changes_keep_size_and_range() -> None:
     pixels = draw_pattern("Stripes", 0.2, 1, (40, 40))
-    change = augmentation(Augment(), RandomState(0))
+    change, random = augmentation(Augment()), RandomState(0)
     for _ in range(20):
-        changed = change(pixels)
+        changed = change(pixels, random)
         assert changed.shape == (40, 40, 3)
         assert 0 <= changed.min() <= changed.max() <= 255
         assert not np.array_equal(changed, pixels)
 
 
-def test_the_same_stream_gives_the_same_changes() -> None:
+def test_jitter_changes_brightness_contrast_and_saturation_within_its_bound() -> None:
+    pixels = np.full((8, 8, 3), (60, 120, 180), np.uint8)
+    change = augmentation(NOTHING.model_copy(update={"colour_jitter": 0.2}))
+    seen = np.stack([change(pixels, RandomState(seed))[0, 0] for seed in range(60)])
+    # A plain picture has no contrast; brightness moves all channels, saturation their distances.
+    assert seen.mean(axis=1).min() >= 0.79 * 120
+    assert seen.mean(axis=1).max() <= 1.21 * 120
+    assert np.ptp(seen.mean(axis=1)) > 20
+    assert np.ptp((seen[:, 2] - seen[:, 0]) / seen.mean(axis=1)) > 0.2
+
+
+def test_jitter_reaches_only_the_share_asked_for() -> None:
+    pixels = np.full((8, 8, 3), (60, 120, 180), np.uint8)
+    change = augmentation(
+        NOTHING.model_copy(update={"colour_jitter": 0.2, "colour_jitter_of": 0.25})
+    )
+    changed = sum(
+        not np.array_equal(change(pixels, RandomState(seed)), pixels) for seed in range(200)
+    )
+    assert 30 < changed < 70
+
+
+def test_the_same_stream_gives_the_same_changes_in_any_thread() -> None:
     pixels = draw_pattern("Rings", 0.2, 1, (32, 32))
-    one, other = (augmentation(Augment(), RandomState([3, 1])) for _ in range(2))
-    assert all(np.array_equal(one(pixels), other(pixels)) for _ in range(5))
+    change = augmentation(Augment(colour_jitter=0.3))
+    alone = [change(pixels, RandomState([3, seed])) for seed in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        together = pool.map(lambda seed: change(pixels, RandomState([3, seed])), range(40))
+        assert all(np.array_equal(*pair) for pair in zip(alone, together, strict=True))

@@ -24,7 +24,7 @@ def test_a_folder_is_read_by_label(folder: Path, tiny_spec: MakeSpec) -> None:
     dataset = open_dataset(tiny_spec(), folder, None)
     assert list(dataset.train.labels) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     assert list(dataset.held_out.labels) == [0, 0, 1, 1, 2, 2]
-    pixels = dataset.train.pixels(0, epoch=0)
+    pixels = dataset.train.inputs(0, epoch=0)
     assert pixels is not None
     assert (pixels.shape, pixels.dtype) == ((32, 32, 3), np.uint8)
 
@@ -40,8 +40,9 @@ def test_missing_and_unknown_labels_are_refused(
     (folder / split / "Rings").rename(folder / split / "Squares")
     with pytest.raises(TrainingError) as caught:
         open_dataset(tiny_spec(), folder, None)
-    assert caught.value.got == ("folders Dots, Squares, Stripes",)
-    assert caught.value.expected == ("folders Dots, Rings, Stripes",)
+    assert caught.value.got == ("labels Dots, Squares, Stripes",)
+    assert caught.value.expected == ("labels Dots, Rings, Stripes",)
+    assert caught.value.do == "name what it counts as: --map Squares=LABEL"
     assert split in caught.value.message
 
 
@@ -53,7 +54,7 @@ def test_a_label_too_many_is_refused(folder: Path, tiny_spec: MakeSpec) -> None:
 
 def test_a_missing_split_is_refused(folder: Path, tiny_spec: MakeSpec) -> None:
     shutil.rmtree(folder / "test")
-    with pytest.raises(TrainingError, match="test"):
+    with pytest.raises(TrainingError, match="--split 10%"):
         open_dataset(tiny_spec(), folder, None)
 
 
@@ -67,7 +68,7 @@ def test_an_empty_label_is_refused(folder: Path, tiny_spec: MakeSpec) -> None:
 def test_a_label_of_broken_pictures_is_refused(folder: Path, tiny_spec: MakeSpec) -> None:
     for picture in (folder / "test" / "Dots").iterdir():
         picture.write_bytes(b"not a picture")
-    with pytest.raises(TrainingError, match="Dots holds no picture"):
+    with pytest.raises(TrainingError, match="Dots has no picture that can be read"):
         open_dataset(tiny_spec(), folder, None)
 
 
@@ -96,7 +97,7 @@ def test_drawn_pictures_are_others_in_every_epoch_but_the_held_out_ones_are_scor
     tiny_spec: MakeSpec,
 ) -> None:
     train = open_dataset(tiny_spec(), None, DRAWN).train
-    first, again, later = (train.pixels(0, epoch) for epoch in (0, 0, 1))
+    first, again, later = (train.inputs(0, epoch) for epoch in (0, 0, 1))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, later)
 
@@ -115,7 +116,7 @@ def test_batches_are_normalised_and_one_hot(tiny_spec: MakeSpec) -> None:
     inputs, targets = given[0]
     assert (inputs.dtype, targets.dtype) == (np.float32, np.float32)
     assert targets.argmax(axis=1).tolist() == list(train.labels)[:4]
-    assert np.allclose(inputs[0] * 255, train.pixels(0, 0), atol=1e-4)
+    assert np.allclose(inputs[0] * 255, train.inputs(0, 0), atol=1e-4)
 
 
 def test_batches_normalise_by_channel(tiny_spec: MakeSpec) -> None:
@@ -124,7 +125,7 @@ def test_batches_normalise_by_channel(tiny_spec: MakeSpec) -> None:
     spec = spec.model_copy(update={"input": given})
     train = open_dataset(spec, None, DRAWN).train
     inputs, _ = next(batches(train, spec, [2], 1))
-    pixels = np.asarray(train.pixels(2, 0), np.float64)
+    pixels = np.asarray(train.inputs(2, 0), np.float64)
     assert np.allclose(inputs[0], (pixels / 255 - [0.1, 0.2, 0.3]) / [0.5, 0.25, 0.2], atol=1e-5)
 
 
@@ -138,6 +139,7 @@ def test_pictures_that_cannot_be_read_are_left_out_and_counted(
     seen = np.concatenate([targets for _, targets in batches(train, spec, range(9), 4)])
     assert seen.sum(axis=0).tolist() == [3, 2, 3]
     assert list(train.unreadable) == [str(broken)]
+    assert "cannot decode" in train.unreadable[str(broken)]
 
 
 def test_a_batch_without_any_readable_picture_is_passed_over(

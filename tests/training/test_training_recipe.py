@@ -24,6 +24,8 @@ def test_the_defaults_are_the_seeds() -> None:
         "zoom": 0.2,
         "channel_shift": 20,
         "flip": True,
+        "colour_jitter": 0.0,
+        "colour_jitter_of": 1.0,
     }
     assert (recipe.optimizer.kind, recipe.optimizer.learning_rate) == ("sgd", 0.1)
     assert recipe.optimizer.momentum == 0.9

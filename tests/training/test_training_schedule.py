@@ -4,18 +4,41 @@ from __future__ import annotations
 
 import pytest
 
-from edgeconv.training.recipe import Optimizer, ReduceOnPlateau
+from edgeconv.training.recipe import Optimizer, Recipe, ReduceOnPlateau
 from edgeconv.training.schedule import Plateau, learning_rate
 
 
+def rates(recipe: Recipe, steps: int = 2) -> list[float]:
+    """The rate of every step, where an epoch has so many."""
+    return [
+        learning_rate(recipe, Plateau(), number / steps, 1 / steps)
+        for number in range(recipe.epochs * steps)
+    ]
+
+
 def test_without_a_climb_the_rate_is_there_at_once() -> None:
-    assert learning_rate(Optimizer(learning_rate=0.1), Plateau(), 0.01) == 0.1
+    assert rates(Recipe(optimizer=Optimizer(learning_rate=0.1), epochs=1)) == [0.1, 0.1]
 
 
 def test_the_rate_climbs_and_stays() -> None:
-    options = Optimizer(learning_rate=0.1, warmup_epochs=2)
-    rates = [learning_rate(options, Plateau(), done) for done in (0.5, 1.0, 2.0, 3.0)]
-    assert rates == pytest.approx([0.025, 0.05, 0.1, 0.1])
+    recipe = Recipe(optimizer=Optimizer(learning_rate=0.1, warmup_epochs=2), epochs=3)
+    assert rates(recipe) == pytest.approx([0.025, 0.05, 0.075, 0.1, 0.1, 0.1])
+
+
+def test_a_line_goes_to_zero_as_transformers_draws_it() -> None:
+    recipe = Recipe(optimizer=Optimizer(learning_rate=1.0), schedule="line", epochs=3)
+    # transformers.get_linear_schedule_with_warmup(0, 6), before each of the 6 steps.
+    assert rates(recipe) == pytest.approx([1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6])
+
+
+def test_a_cosine_follows_the_climb_as_keras_draws_it() -> None:
+    import tf_keras
+
+    recipe = Recipe(
+        optimizer=Optimizer(learning_rate=0.4, warmup_epochs=1), schedule="cosine", epochs=4
+    )
+    keras = tf_keras.optimizers.schedules.CosineDecay(0.4, decay_steps=6)
+    assert rates(recipe) == pytest.approx([0.2, 0.4, *(float(keras(step)) for step in range(6))])
 
 
 def test_the_rate_falls_after_so_many_epochs_without_a_better_loss() -> None:
