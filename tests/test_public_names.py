@@ -6,7 +6,7 @@ import edgeconv
 PUBLIC = {
     "Artifact", "Classifier", "Contract", "EdgeconvError", "ModelSpec", "Verdict", "bundle",
     "classify", "export", "known_models", "load", "load_spec", "open_artifact", "open_scorer",
-    "pull", "train", "verify",
+    "pull", "score", "train", "verify",
 }  # fmt: skip
 
 
