@@ -18,7 +18,7 @@ from edgeconv.scoring.onnx_rewriting import for_batches
 LARGEST_FILE = 256 << 20
 """Bytes: rewriting holds a file in memory several times. A network this large gains nothing."""
 
-GOLDEN_TRIED, NOISE_TRIED = 64, 3
+TRIED = {"picture": 3, "embedding": 256}
 """Inputs whose scores must be those of the file."""
 
 
@@ -82,8 +82,7 @@ class OnnxBatches:
 
 
 def _inputs(contract: Contract) -> NDArray[Any]:
-    """Golden rows, which hit the tables of a model that has some; else noise."""
+    """Golden rows and noise, some of which is in the tables of a model that has some."""
     golden = [picture.values for picture in contract.golden if picture.values]
-    if golden:
-        return np.array(golden[:GOLDEN_TRIED], np.float32)
-    return noise(contract.input, NOISE_TRIED)
+    tried = noise(contract.input, TRIED[contract.input.noun])
+    return np.concatenate([np.array(golden, np.float32), tried]) if golden else tried

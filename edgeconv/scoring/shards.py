@@ -67,11 +67,13 @@ def read(piece: Piece, largest: int) -> Iterator[tuple[str, bytes | UnreadableIm
     with Location(piece.file).open() as stream:
         stream.seek(piece.at)
         with tarfile.open(fileobj=stream, mode="r:") as archive:
-            while left and (member := archive.next()):
+            for member in archive:
                 if _is_input(member):
                     left -= 1
                     key = f"{piece.file}[{member.name}]"
                     yield key, _content(archive, member, key, largest)
+                if not left:
+                    return
 
 
 def _is_input(member: tarfile.TarInfo) -> bool:
@@ -87,7 +89,11 @@ def _content(
     if member.size > largest:
         return UnreadableImage(f"{key} is too large", got=f"{member.size:,} bytes")
     stream = archive.extractfile(member)
-    return stream.read() if stream else UnreadableImage(f"{key} cannot be read")
+    assert stream is not None
+    try:
+        return stream.read()
+    except tarfile.TarError as error:
+        return UnreadableImage(f"{key} is cut off", got=str(error))
 
 
 def _ends_well(stream: BinaryIO, offset: int) -> bool:
