@@ -136,10 +136,11 @@ def _pass_nan_on(graph: Any) -> None:
 
 
 def _reorder_weights(graph: Any) -> None:
-    """``gemm(gather(x, columns), W)`` is ``gemm(x, W')``, the rows of ``W'`` in the order of x."""
+    """``gather(x, columns) @ W`` is ``x @ W'``, the rows of ``W'`` in the order of x's columns."""
     view = Graph(graph)
     for node in list(graph.node):
-        gather = view.producer(node.input[0], "Gather") if node.op_type == "Gemm" else None
+        dense = node.op_type in {"Gemm", "MatMul"}
+        gather = view.producer(node.input[0], "Gather") if dense else None
         if gather is None or view.consumers(gather.output[0]) != 1:
             continue
         columns, weights = view.constant(gather.input[1]), view.constant(node.input[1])
