@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from threading import Thread
@@ -37,21 +37,24 @@ def run(job: Job, chunks: Sequence[Chunk], workers: int) -> Iterator[Counts]:
         return
     left = deque(chunks)
     while left:
-        lost = yield from _in_a_pool(job, left, workers)
-        for chunk in lost:
-            yield from _alone(job, chunk)
+        lost = yield from _in_a_pool(job, left, workers, workers * WAITING)
+        yield from _one_by_one(job, lost)
 
 
-def _alone(job: Job, chunk: Chunk) -> Iterator[Counts]:
-    """A chunk that was in work when a worker died, with a worker to itself."""
-    for _ in range(LIVES - 1):
-        lost = yield from _in_a_pool(job, deque([chunk]), 1)
-        if not lost:
-            return
-    raise _deadly(chunk)
+def _one_by_one(job: Job, chunks: Iterable[Chunk]) -> Iterator[Counts]:
+    """Chunks that were in work when a worker died: so that it is known which of them it is."""
+    left, deaths = deque(chunks), Counter[int]()
+    while left:
+        for chunk in (yield from _in_a_pool(job, left, 1, 1)):
+            deaths[chunk.number] += 1
+            if deaths[chunk.number] == LIVES - 1:
+                raise _deadly(chunk)
+            left.appendleft(chunk)
 
 
-def _in_a_pool(job: Job, left: deque[Chunk], workers: int) -> Generator[Counts, None, list[Chunk]]:
+def _in_a_pool(
+    job: Job, left: deque[Chunk], workers: int, handed_out: int
+) -> Generator[Counts, None, list[Chunk]]:
     """Take from ``left`` until it is empty or a worker dies; returns what was in work then."""
     # Not fork: the libraries that run a model hold threads and locks.
     context = multiprocessing.get_context("spawn")
@@ -59,7 +62,7 @@ def _in_a_pool(job: Job, left: deque[Chunk], workers: int) -> Generator[Counts, 
     pool = ProcessPoolExecutor(workers, context, _begin, (job,))
     try:
         while left or in_work:
-            while left and len(in_work) < workers * WAITING:
+            while left and len(in_work) < handed_out:
                 future = pool.submit(_score, left[0])
                 in_work[future] = left.popleft()
             done, _ = wait(in_work, return_when=FIRST_COMPLETED)
@@ -102,5 +105,6 @@ def _deadly(chunk: Chunk) -> ScoringError:
     return ScoringError(
         "workers die again and again over the same inputs",
         got=f"{LIVES} deaths over chunk {chunk.number}: {first.file} to {last.file}",
-        do="leave them out, or give a worker more memory: --workers 1; what is done is kept",
+        do="leave them out, or give a worker more memory: --workers 1; what is done is kept. A "
+        'program that calls this needs an if __name__ == "__main__" around it',
     )

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from edgeconv.errors import MissingDependency
+from edgeconv.errors import EdgeconvError, MissingDependency, ScoringError
 from edgeconv.scoring.chunks import Chunk
 from edgeconv.scoring.job import Job
 from edgeconv.scoring.parts import Counts
@@ -26,6 +26,7 @@ def run(job: Job, chunks: Sequence[Chunk], workers: int, cluster: str | None) ->
 
     Raises:
         MissingDependency: Ray Data is not installed.
+        ScoringError: Ray does not start, or gave up.
     """
     try:
         import ray
@@ -33,11 +34,11 @@ def run(job: Job, chunks: Sequence[Chunk], workers: int, cluster: str | None) ->
     except ImportError as error:
         raise MissingDependency("ray", "--engine ray", extra="ray") from error
     ours = not ray.is_initialized()
-    if ours:
-        alone: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False}
-        quiet = {"log_to_driver": False, "logging_level": "ERROR"}
-        ray.init(address=cluster, **quiet, **({} if cluster else alone))
     try:
+        if ours:
+            alone: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False}
+            quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+            ray.init(address=cluster, **quiet, **({} if cluster else alone))
         ray.data.DataContext.get_current().enable_progress_bars = False
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         rows = ray.data.from_items(
@@ -51,6 +52,10 @@ def run(job: Job, chunks: Sequence[Chunk], workers: int, cluster: str | None) ->
         )
         for row in rows.iter_rows():
             yield Counts.from_json(row["counts"])
+    except Exception as error:  # Ray's own errors share no base class, and wrap ours
+        if isinstance(cause := getattr(error, "cause", error), EdgeconvError):
+            raise cause from error
+        raise ScoringError("Ray gave up", got=str(error).splitlines()[:5]) from error
     finally:
         if ours:
             ray.shutdown()

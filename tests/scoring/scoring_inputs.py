@@ -1,8 +1,11 @@
 """Inputs of every kind, and scorers that take no time."""
 
 import io
+import os
+import signal
 import tarfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -45,3 +48,28 @@ def read_parts(folder):
     import pyarrow.parquet
 
     return pyarrow.parquet.read_table(folder).to_pylist()
+
+
+@dataclass(frozen=True)
+class Deadly(Brightness):
+    """Kills its process, as the kernel does when memory runs out, at pictures of one brightness.
+
+    Where ``marker`` is a file, it does so once only.
+    """
+
+    brightness: int
+    marker: str | None = None
+
+    def __call__(self, given):
+        if (given == self.brightness).all(axis=(1, 2, 3)).any() and not self._has_killed():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(given)
+
+    def _has_killed(self):
+        if self.marker is None:
+            return False
+        try:
+            Path(self.marker).touch(exist_ok=False)
+        except FileExistsError:
+            return True
+        return False
