@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from edgeconv.exporting import export
     from edgeconv.parity.results import Verdict
     from edgeconv.pulling import pull
+    from edgeconv.scoring.run import score
     from edgeconv.spec import ModelSpec, known_models, load_spec
     from edgeconv.training import train
     from edgeconv.verifying import verify
@@ -46,6 +47,7 @@ _PUBLIC = {
     "open_artifact": "edgeconv.artifact:open_artifact",
     "open_scorer": "edgeconv.classifying:open_scorer",
     "pull": "edgeconv.pulling:pull",
+    "score": "edgeconv.scoring.run:score",
     "train": "edgeconv.training:train",
     "verify": "edgeconv.verifying:verify",
 }
@@ -67,6 +69,7 @@ __all__ = [
     "open_artifact",
     "open_scorer",
     "pull",
+    "score",
     "train",
     "verify",
 ]

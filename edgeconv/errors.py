@@ -21,6 +21,7 @@ A message says what was got, what was expected and what to do next, and names th
     ├── ArtifactError              an exported file that is broken
     │   └── NoContract             it is sound, but edgeconv did not make it
     ├── TrainingError              training cannot start or go on
+    ├── ScoringError               a run over many inputs cannot go on
     ├── DownloadError              a published checkpoint could not be fetched, or is another
     ├── FileError                  a folder or file that cannot be read or written
     ├── CannotRunHere              no runtime on this machine runs the artifact
@@ -31,6 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class EdgeconvError(Exception):
@@ -56,6 +58,10 @@ class EdgeconvError(Exception):
         self.expected = _lines(expected)
         self.do = do
         super().__init__(message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """An error of a worker process arrives as it was raised, whatever its class takes."""
+        return _restored, (type(self), self.message, vars(self))
 
     def __str__(self) -> str:
         rows = [self.message]
@@ -156,6 +162,10 @@ class TrainingError(EdgeconvError):
     """Training cannot start or go on."""
 
 
+class ScoringError(EdgeconvError):
+    """A run over many inputs cannot go on, or its folder belongs to another one."""
+
+
 class DownloadError(EdgeconvError):
     """A published checkpoint could not be fetched, or its SHA-256 is not the one named."""
 
@@ -183,6 +193,12 @@ class MissingDependency(EdgeconvError):
             f"{needed_for} needs {package}, which is not installed",
             do=f"pip install '{what}'",
         )
+
+
+def _restored(kind: type[EdgeconvError], message: str, state: dict[str, Any]) -> EdgeconvError:
+    error = kind.__new__(kind, message)
+    vars(error).update(state)
+    return error
 
 
 def _lines(value: str | Iterable[str] | None) -> tuple[str, ...]:

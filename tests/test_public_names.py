@@ -6,7 +6,7 @@ import edgeconv
 PUBLIC = {
     "Artifact", "Classifier", "Contract", "EdgeconvError", "ModelSpec", "Verdict", "bundle",
     "classify", "evaluate", "export", "known_models", "load", "load_spec", "open_artifact",
-    "open_scorer", "pull", "train", "verify",
+    "open_scorer", "pull", "score", "train", "verify",
 }  # fmt: skip
 
 

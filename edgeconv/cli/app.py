@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import typer
 
-from edgeconv.cli import bundle, classify, evaluate, export, models, pull, show, train, verify
+from edgeconv.cli import (
+    bundle,
+    classify,
+    evaluate,
+    export,
+    models,
+    pull,
+    score,
+    show,
+    train,
+    verify,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -14,5 +25,5 @@ app = typer.Typer(
     "and proves that every file decides as the original does.",
     epilog="Start with: `edgeconv export` (the embedded demo, to every target).",
 )
-for verb in (models, show, pull, train, evaluate, export, verify, classify, bundle):
+for verb in (models, show, pull, train, evaluate, export, verify, classify, score, bundle):
     verb.register(app)
