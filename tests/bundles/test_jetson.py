@@ -9,7 +9,7 @@ import sys
 
 import onnx
 import pytest
-from environments import environment
+from environments import environment, package_index
 from onnx import TensorProto, helper
 
 from edgeconv.bundles.tensorrt_operators import OPERATORS, OPERATORS_OF_10, newer_than_8, obstacles
@@ -240,6 +240,7 @@ def test_an_engine_is_whole_or_not_there(fails, jetson, copy_of, tmp_path):
 @pytest.mark.device_proof("Jetson: ONNX Runtime's CPU provider")
 def test_what_it_pins_for_a_processor_passes_its_test(jetson, copy_of, device):
     """On ONNX Runtime's CPU provider, in the Python of JetPack 6."""
+    package_index()
     folder = copy_of(jetson)
     base = environment("python-3.10", ["pip"], versions=["3.10"])
     subprocess.run([base, "-m", "venv", folder / ".venv"], check=True)

@@ -102,8 +102,8 @@ def test_what_cannot_be_judged_is_said_and_the_rest_is_judged(jetson, pictures, 
     assert "Traceback" not in answer.stderr
 
 
-def test_bench_answers_in_json(pi, device):
-    answer = device(pi / "bench.py", "--runs", "3", "--threads", "1")
+def test_bench_answers_in_json(bundled, device):
+    answer = device(bundled / "bench.py", "--runs", "3", "--threads", "1")
     assert answer.returncode == 0, answer.stderr
     report = json.loads(answer.stdout)
     assert {"median_ms", "p95_ms", "load_ms", "first_verdict_ms", "peak_memory_mb"} <= set(report)

@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from environments import environment
+from environments import environment, package_index
 from PIL import Image
 
 from edgeconv.bundles.pinned import TABLE, Pin, requirements
@@ -117,6 +117,7 @@ def test_the_service_is_sound_and_confined(pi, tmp_path):
 
 def installed(folder, version):
     """Run ``install.sh`` with a Python of that version as the system's."""
+    package_index()
     python = environment(f"python-{version}", ["pip"], versions=[version])
     return subprocess.run(
         ["bash", str(folder / "install.sh")],
