@@ -191,11 +191,13 @@ def _classifier(request: Request) -> Classifier:
 @contextmanager
 def _collector_off() -> Iterator[None]:
     """No garbage collection: loading makes a million objects, and all are kept."""
+    was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
+        if was_on:
+            gc.enable()
 
 
 @contextmanager

@@ -174,8 +174,13 @@ def _rescales(topology: Topology) -> bool:
 
 
 def _known_better(spec: ModelSpec, declared: Declared) -> Input | Embedding:
-    """The checkpoint's input; but which network makes an embedding is known to the spec alone."""
+    """The checkpoint's input, but for what the spec alone knows.
+
+    That is which network makes an embedding, and the size that positions are to be moved to.
+    """
     own, theirs = spec.input, declared.input
+    if "interpolate" in spec.architecture and isinstance(own, Input) and isinstance(theirs, Input):
+        return theirs.model_copy(update={"size": own.size})
     if isinstance(own, Embedding) and isinstance(theirs, Embedding) and own.length == theirs.length:
         return own
     return theirs or own

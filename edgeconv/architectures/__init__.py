@@ -6,7 +6,7 @@ names are always the same, however often it is built in one process: weights are
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, Literal, NamedTuple
 
@@ -15,22 +15,33 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 
 from edgeconv.errors import SpecError, UnknownName
+from edgeconv.formats.onnx_model import OnnxModel
 from edgeconv.spec import ModelSpec
 
 Family = Literal["convolutional", "transformer", "dense"]
 """What a network is made of, as far as it decides which precisions serve it."""
 
 
+SCORES = "scores"
+"""The dense layer that every model ends in, but for the one that adds the complement."""
+
+BOTH_SCORES = "both_scores"
+"""The layer that adds the complement. Float16 has steps of 1/2048 at one half, where it decides."""
+
+
 class Architecture(NamedTuple):
-    """The module that builds one kind of network."""
+    """The module that builds one kind of network, and the one that draws it in ONNX, if any."""
 
     module: str
     family: Family
+    drawing: str | None = None
 
 
 _BUILDERS = {
     "mobilenet_v2": Architecture("edgeconv.architectures.mobilenet_v2", "convolutional"),
-    "vit": Architecture("edgeconv.architectures.vit", "transformer"),
+    "vit": Architecture(
+        "edgeconv.architectures.vit", "transformer", "edgeconv.architectures.vit_onnx"
+    ),
     "embedding_mlp": Architecture("edgeconv.architectures.embedding_mlp", "dense"),
     "clip_mlp": Architecture("edgeconv.architectures.clip_mlp", "transformer"),
 }
@@ -79,6 +90,32 @@ def export_form(spec: ModelSpec, model: Any) -> Any:
     return _builder(spec).export_form(model, spec)
 
 
+def drawn_weights(spec: ModelSpec) -> dict[str, tuple[int, ...]] | None:
+    """The tensors that :func:`draw` takes, by ``layer/weight``; None where nobody drew the kind.
+
+    Raises:
+        UnknownName, SpecError: as :func:`build`.
+    """
+    kind = spec.architecture["kind"]
+    if kind in FROM_CHECKPOINT or (drawing := _architecture(kind).drawing) is None:
+        return None
+    shapes: dict[str, tuple[int, ...]] = import_module(drawing).weight_shapes(spec)
+    return shapes
+
+
+def draw(spec: ModelSpec, tensors: Mapping[str, NDArray[np.float32]]) -> OnnxModel:
+    """The export form of a network in ONNX, without tensorflow; see :attr:`Frozen.onnx`.
+
+    Args:
+        spec: of a kind that has been drawn.
+        tensors: of the names and shapes of :func:`drawn_weights`.
+    """
+    drawing = _architecture(spec.architecture["kind"]).drawing
+    assert drawing is not None
+    model: OnnxModel = import_module(drawing).onnx_model(spec, tensors)
+    return model
+
+
 def needs_float32(spec: ModelSpec) -> Callable[[str], bool]:
     """Tells which operations must compute in float32 even in a float16 file.
 
@@ -86,8 +123,6 @@ def needs_float32(spec: ModelSpec) -> Callable[[str], bool]:
         Whether the operation of a name does. A name is as the graph has it, layer by layer:
         ``embedding_mlp/encoding/Floor``; converters keep it.
     """
-    from edgeconv.architectures.heads import BOTH_SCORES
-
     of_its_own = spec.architecture["kind"] in FROM_CHECKPOINT
     layers = {BOTH_SCORES} | (set() if of_its_own else _float32_layers(spec))
     return lambda operation: not layers.isdisjoint(operation.split("/"))

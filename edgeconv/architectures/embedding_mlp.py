@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal
 import tf_keras
 from pydantic import Field, ValidationError, model_validator
 
+from edgeconv.architectures import SCORES
 from edgeconv.architectures.forms import TRAINING, Form
-from edgeconv.architectures.heads import SCORES, scores
+from edgeconv.architectures.heads import scores
 from edgeconv.architectures.lookup import LAYER, UNIT_LENGTH, Encoding
 from edgeconv.errors import SpecError
 from edgeconv.spec import Embedding, ModelSpec, Strict, explain

@@ -7,14 +7,9 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from edgeconv.architectures import BOTH_SCORES, SCORES
 from edgeconv.architectures.forms import Form
 from edgeconv.spec import ONE_LOGIT, ModelSpec, OutputKind
-
-SCORES = "scores"
-"""The dense layer that every model ends in, but for :class:`WithComplement`."""
-
-BOTH_SCORES = "both_scores"
-"""The layer that adds the complement. Float16 has steps of 1/2048 at one half, where it decides."""
 
 _ACTIVATIONS: dict[OutputKind, str] = {
     "softmax": "softmax",

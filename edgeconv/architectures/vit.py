@@ -14,8 +14,9 @@ import tf_keras
 from numpy.random import RandomState
 from numpy.typing import NDArray
 
+from edgeconv.architectures import SCORES
 from edgeconv.architectures.forms import TRAINING, Form
-from edgeconv.architectures.heads import SCORES, scores
+from edgeconv.architectures.heads import scores
 from edgeconv.architectures.vit_options import options_of
 from edgeconv.architectures.vit_tower import tower
 from edgeconv.errors import SpecError

@@ -84,9 +84,14 @@ class TowerOptions(Strict):
 
 
 class Options(TowerOptions):
-    """The ``[architecture]`` table: a tower, and a head that is one dense layer."""
+    """The ``[architecture]`` table: a tower, and a head that is one dense layer.
+
+    ``interpolate`` moves the checkpoint's positions to the grid of ``[input] size``, as that
+    library does; without it a checkpoint for pictures of another size is refused.
+    """
 
     kind: Literal["vit"]
+    interpolate: Literal["transformers", "timm"] | None = None
 
 
 def options_of(spec: ModelSpec) -> tuple[Options, tuple[int, int]]:

@@ -8,15 +8,23 @@ cut off at the edge.
 
 from __future__ import annotations
 
-from math import ceil
+from collections.abc import Mapping
+from math import ceil, isqrt
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeconv.architectures.vit_options import options_of
 from edgeconv.errors import CheckpointMismatch
+from edgeconv.spec import ModelSpec
 
 Grid = tuple[int, int]
 """Rows and columns of patches."""
+
+Tensors: TypeAlias = Mapping[str, NDArray[np.float32]]
+
+POSITIONS = "positions/positions"
 
 
 def interpolate_positions(
@@ -61,6 +69,34 @@ def interpolate_positions(
         optimize=True,
     )
     return np.concatenate([first, moved.reshape(-1, positions.shape[1])]).astype(np.float32)
+
+
+def moved(
+    spec: ModelSpec, tensors: Tensors, learned_for: tuple[int, int] | None
+) -> dict[str, NDArray[np.float32]]:
+    """A checkpoint's tensors with its positions at the spec's size.
+
+    Args:
+        spec: of a ViT that says how to ``interpolate``.
+        tensors: by ``layer/weight``.
+        learned_for: the checkpoint's own picture size (height, width); None where it does not say,
+            which means a square.
+
+    Raises:
+        CheckpointMismatch: the positions are not those of the size.
+    """
+    options, size = options_of(spec)
+    positions = tensors[POSITIONS]
+    side = isqrt(len(positions) - options.class_token)
+    grid = options.grid(learned_for) if learned_for else (side, side)
+    at_size = interpolate_positions(
+        positions,
+        grid,
+        options.grid(size),
+        class_token=options.class_token,
+        antialias=options.interpolate == "timm",
+    )
+    return {**tensors, POSITIONS: at_size}
 
 
 def _weights(source: int, target: int, antialias: bool) -> NDArray[np.float64]:

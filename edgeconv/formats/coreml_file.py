@@ -10,6 +10,7 @@ from typing import Any
 
 from edgeconv.contract import METADATA_KEY, Contract
 from edgeconv.errors import ArtifactError, NoContract
+from edgeconv.formats.coreml_messages import message_module
 
 logging.getLogger("coremltools").setLevel(logging.ERROR)  # it misses its macOS half, aloud
 
@@ -22,10 +23,9 @@ def load_proto(path: Path) -> Any:
     Raises:
         ArtifactError: it is no Core ML file.
     """
-    from coremltools.proto import Model_pb2
     from google.protobuf.message import DecodeError
 
-    proto = Model_pb2.Model()
+    proto = message_module("Model_pb2").Model()
     try:
         proto.ParseFromString(_proto_file(path).read_bytes())
     except (DecodeError, OSError) as error:

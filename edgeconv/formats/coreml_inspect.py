@@ -10,6 +10,7 @@ from typing import Any
 
 from edgeconv.contract import Precision
 from edgeconv.formats.coreml_file import load_proto
+from edgeconv.formats.coreml_messages import message_module
 
 TRIVIAL = 2
 """Constants with fewer values are scalars and flags, not weights; int32 ones are shapes."""
@@ -56,9 +57,7 @@ def _operations(program: Any) -> Iterator[Any]:
 
 def _type_name(data_type: int) -> str:
     """``FLOAT16`` of MIL.proto's ``DataType`` as ``float16``."""
-    from coremltools.proto import MIL_pb2
-
-    return str(MIL_pb2.DataType.Name(data_type)).lower()
+    return str(message_module("MIL_pb2").DataType.Name(data_type)).lower()
 
 
 def _size(tensor_type: Any) -> int:

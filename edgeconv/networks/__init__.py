@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeconv.formats.onnx_model import OnnxModel
 from edgeconv.generated_rows import RowStatistics
 from edgeconv.spec import ModelSpec
 
@@ -17,9 +18,9 @@ from edgeconv.spec import ModelSpec
 class Frozen(Protocol):
     """A network with its normalisation inside and its weights as constants.
 
-    ``onnx`` is None for a tensorflow graph; for a network that came as ONNX it is the float32
-    ``ModelProto`` that ONNX files are made of: (1, 3, H, W) pixels 0..255 ``image`` in, (1, labels)
-    ``scores`` out.
+    ``onnx`` is None where ONNX files are made of the tensorflow graph; for a network that came as
+    ONNX, or that we draw in ONNX ourselves, it is the float32 model that they are made of:
+    (1, 3, H, W) pixels 0..255 ``image`` in, (1, labels) ``scores`` out.
     """
 
     @property
@@ -38,7 +39,7 @@ class Frozen(Protocol):
         """A tensorflow ``ConcreteFunction`` from one float32 input to ``scores`` (1, labels)."""
 
     @property
-    def onnx(self) -> Any: ...
+    def onnx(self) -> OnnxModel | None: ...
 
     def scores(
         self, inputs: NDArray[Any], *, threads: int = 0, optimise: bool = True

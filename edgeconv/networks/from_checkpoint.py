@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.architectures import FROM_CHECKPOINT, build
+from edgeconv.architectures import BOTH_SCORES, FROM_CHECKPOINT, build, drawn_weights
 from edgeconv.checkpoints import fitting, naming, topology
 from edgeconv.checkpoints.checkpoint import Checkpoint
 from edgeconv.checkpoints.graph_program import GraphProgram
 from edgeconv.errors import CheckpointError, CheckpointMismatch
 from edgeconv.networks import Network
-from edgeconv.spec import ONE_LOGIT, ModelSpec, known_models, load_spec
+from edgeconv.spec import ONE_LOGIT, Input, ModelSpec, known_models, load_spec
 
 _LAST_ACTIVATION = {
     "softmax": "softmax",
@@ -47,6 +48,12 @@ def _network(spec: ModelSpec, checkpoint: Checkpoint) -> Network:
         from edgeconv.networks.onnx_network import OnnxNetwork
 
         return OnnxNetwork(checkpoint.program, spec)
+    if "interpolate" in spec.architecture:
+        checkpoint = _at_size(spec, checkpoint)
+    if checkpoint.topology is None and _is_drawn_of(spec, checkpoint.tensors):
+        from edgeconv.networks.drawn_network import DrawnNetwork
+
+        return DrawnNetwork(spec, checkpoint.tensors)
     from edgeconv.networks.keras_network import KerasNetwork
 
     model = _unfilled(spec, checkpoint)
@@ -56,6 +63,22 @@ def _network(spec: ModelSpec, checkpoint: Checkpoint) -> Network:
         raise _mismatch(spec, checkpoint, found, layers, _width(tensors, layers[-1]))
     fitting.fill(model, tensors, checkpoint.path.name, spec.name)
     return KerasNetwork(model)
+
+
+def _at_size(spec: ModelSpec, checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint of a vision transformer, its positions moved to the spec's size."""
+    from edgeconv.architectures.vit_positions import POSITIONS, moved
+
+    if POSITIONS not in checkpoint.tensors:
+        return checkpoint
+    own = checkpoint.declared.input if checkpoint.declared else None
+    learned_for = own.size if isinstance(own, Input) else None
+    return replace(checkpoint, tensors=moved(spec, checkpoint.tensors, learned_for))
+
+
+def _is_drawn_of(spec: ModelSpec, tensors: Mapping[str, NDArray[np.float32]]) -> bool:
+    """Whether the network can be drawn without tensorflow, and of just these tensors."""
+    return drawn_weights(spec) == {name: tensor.shape for name, tensor in tensors.items()}
 
 
 def _unfilled(spec: ModelSpec, checkpoint: Checkpoint) -> Any:
@@ -86,7 +109,7 @@ def _for_both_labels(network: Any) -> Any:
     """A network of one score, with the complement before it."""
     import tf_keras
 
-    from edgeconv.architectures.heads import BOTH_SCORES, WithComplement
+    from edgeconv.architectures.heads import WithComplement
 
     return tf_keras.Model(
         network.input, WithComplement(name=BOTH_SCORES)(network.output), name=network.name

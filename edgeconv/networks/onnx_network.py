@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgeconv.checkpoints.onnx_program import Ending, OnnxProgram
 from edgeconv.errors import CheckpointError, CheckpointMismatch, CorruptCheckpoint, SpecError
+from edgeconv.formats.onnx_model import OnnxModel
 from edgeconv.generated_rows import RowStatistics, unknown_statistics
 from edgeconv.networks import halved, onnx_surgery
 from edgeconv.networks.tempering import tempered_onnx
@@ -105,18 +106,22 @@ class OnnxNetwork:
 class FrozenOnnx:
     """An ONNX network as converters take it; see :class:`edgeconv.networks.Frozen`.
 
-    ``onnx`` holds normalisation and the last activation; input ``image`` (1, 3, H, W) RGB 0..255,
+    ``proto`` holds normalisation and the last activation; input ``image`` (1, 3, H, W) RGB 0..255,
     output ``scores`` (1, labels).
     """
 
     spec: ModelSpec
-    onnx: Any
+    proto: Any
 
     input_name = onnx_surgery.INPUT_NAME
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         return (1, *self.spec.input_shape)
+
+    @property
+    def onnx(self) -> OnnxModel:
+        return OnnxModel(self.proto)
 
     @cached_property
     def function(self) -> Any:
@@ -127,7 +132,7 @@ class FrozenOnnx:
         """
         from edgeconv.networks.onnx_to_tf import concrete_function
 
-        return concrete_function(self.onnx, self.spec)
+        return concrete_function(self.proto, self.spec)
 
     @property
     def graph_def(self) -> Any:
@@ -138,7 +143,7 @@ class FrozenOnnx:
         self, inputs: NDArray[Any], *, threads: int = 0, optimise: bool = True
     ) -> NDArray[np.float32]:
         """Run the frozen graph by ONNX Runtime; see :class:`edgeconv.networks.Frozen`."""
-        session = _session(self.onnx, self.spec.name, threads, optimise)
+        session = _session(self.proto, self.spec.name, threads, optimise)
         taken = np.ascontiguousarray(inputs.transpose(0, 3, 1, 2), np.float32)
         return _run(session, self.input_name, taken, self.spec.name)
 

@@ -76,11 +76,11 @@ class CoreMLConverter:
             if is_program
             else {"convert_to": "neuralnetwork", "minimum_deployment_target": ct.target.iOS13}
         )
-        spec = self._frozen.spec
+        spec, graph = self._frozen.spec, light_graph(self._frozen.function)
         try:
             with reading_light_graphs():
                 model = ct.convert(
-                    light_graph(self._frozen.function),
+                    graph,
                     source="tensorflow",
                     inputs=[self._input_type()],
                     classifier_config=ct.ClassifierConfig(list(spec.labels)),

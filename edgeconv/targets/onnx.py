@@ -14,7 +14,9 @@ from edgeconv.contract import Contract, EmbeddingTensor, InputTensor, OutputTens
 from edgeconv.formats.onnx_file import read_structure
 from edgeconv.formats.onnx_inspect import read_precision
 from edgeconv.formats.onnx_metadata import write_contract
+from edgeconv.formats.onnx_model import OnnxModel
 from edgeconv.networks import Frozen
+from edgeconv.networks.onnx_surgery import quantised_precision, refuse_quantised
 from edgeconv.targets import Form, Options
 from edgeconv.targets.inputs import described_input
 from edgeconv.targets.onnx_dynamic import to_dynamic
@@ -22,7 +24,6 @@ from edgeconv.targets.onnx_float16 import to_float16
 from edgeconv.targets.onnx_from_graph import from_graph
 from edgeconv.targets.onnx_fusing import fuse
 from edgeconv.targets.onnx_int8 import to_int8
-from edgeconv.targets.onnx_model import OnnxModel
 
 
 class OnnxConverter:
@@ -35,8 +36,11 @@ class OnnxConverter:
     def write(self, form: Form, path: Path) -> None:
         """Write one precision, without its contract.
 
+        A network that came as quantised ONNX is written as it is.
+
         Raises:
-            ConversionError: tf2onnx refused the graph, or the file would be larger than 2 GB.
+            ConversionError: tf2onnx refused the graph, the file would be larger than 2 GB, or the
+                network is quantised already, to another precision.
         """
         make = {
             "fp32": self._fp32,
@@ -44,7 +48,9 @@ class OnnxConverter:
             "dynamic": self._dynamic,
             "int8": self._int8,
         }
-        make[form.precision]().write(path, self._frozen.spec.notice or self._frozen.spec.summary)
+        spec = self._frozen.spec
+        made = self._float32 if self._is_already(form) else make[form.precision]()
+        made.write(path, spec.notice or spec.summary)
 
     def describe(
         self, form: Form, path: Path
@@ -71,10 +77,20 @@ class OnnxConverter:
         """Put the contract into ``metadata_props``."""
         write_contract(path, contract)
 
+    def _is_already(self, form: Form) -> bool:
+        """Whether the network came as quantised ONNX of just this precision."""
+        if self._frozen.onnx is None:
+            return False
+        proto = self._frozen.onnx.proto
+        if quantised_precision(proto) == form.precision:
+            return True
+        refuse_quantised(proto, self._frozen.spec.name, f"ONNX {form.precision}")
+        return False
+
     @cached_property
     def _float32(self) -> OnnxModel:
         if self._frozen.onnx is not None:
-            return OnnxModel(self._frozen.onnx)
+            return self._frozen.onnx
         model = from_graph(self._frozen)
         fuse(model)
         return model

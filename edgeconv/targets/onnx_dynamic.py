@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeconv.formats.onnx_model import OnnxModel
 from edgeconv.freezing import Weight
-from edgeconv.targets.onnx_model import OnnxModel
 
 SMALLEST_MATRIX = 1 << 12
 """Values; to round fewer saves nothing, and the matrix that makes the scores is so small."""

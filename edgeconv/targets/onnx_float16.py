@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeconv.formats.onnx_model import OnnxModel
 from edgeconv.freezing import Weight
-from edgeconv.targets.onnx_model import OnnxModel
 
 _FLOAT32 = "float32_"
 """Goes before the name of a constant of a float32 node: the rest may have it in float16."""

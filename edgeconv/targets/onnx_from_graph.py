@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from edgeconv.errors import ConversionError
+from edgeconv.formats.onnx_model import OnnxModel
 from edgeconv.freezing import LARGE, light_graph
 from edgeconv.frozen import OUTPUT_NAME
 from edgeconv.networks import Frozen
 from edgeconv.spec import Embedding
-from edgeconv.targets.onnx_model import OnnxModel
 from edgeconv.targets.onnx_names import renamed, settled
 
 OPSET = 17

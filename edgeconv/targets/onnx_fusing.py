@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from edgeconv.formats.onnx_model import OnnxModel
 from edgeconv.targets.onnx_graph import Graph
-from edgeconv.targets.onnx_model import OnnxModel
 
 FLOAT32 = 1
 """``TensorProto.FLOAT``"""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.targets.onnx_model import OnnxModel
+from edgeconv.formats.onnx_model import OnnxModel
 
 # Softmax stays in float: its scores would otherwise be rounded to 1/256.
 QUANTISED_OPS = [

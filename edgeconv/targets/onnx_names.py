@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
-from edgeconv.targets.onnx_model import OnnxModel, order_by_use
+from edgeconv.formats.onnx_model import OnnxModel, order_by_use
 
 _NUMBER = re.compile(r"__\d+")
 

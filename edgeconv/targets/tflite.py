@@ -7,8 +7,8 @@ scores are uint8 too. Input ``embedding`` is float32 (1, length), as are its sco
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,9 @@ from edgeconv.freezing import light_graph
 from edgeconv.frozen import OUTPUT_NAME
 from edgeconv.networks import Frozen
 from edgeconv.spec import Embedding
-from edgeconv.targets import Form, Options
+from edgeconv.targets import Form, Options, PrecisionName
 from edgeconv.targets.inputs import described_input
+from edgeconv.targets.tflite_int8 import to_int8
 
 
 class TFLiteConverter:
@@ -38,6 +39,33 @@ class TFLiteConverter:
         Raises:
             ConversionError: tensorflow refused the graph.
         """
+        try:
+            content = self._made(form)
+        except ConversionError:  # the graph itself said why
+            raise
+        except Exception as error:
+            raise ConversionError(
+                f"TFLite cannot express {self._frozen.spec.name} at {form.precision}",
+                got=str(error),
+            ) from error
+        path.write_bytes(content)
+
+    def _made(self, form: Form) -> bytes:
+        if form.precision == "int8":
+            return to_int8(
+                self._float32,
+                self._calibration(),
+                pixels=not self._takes_rows,
+                plain_dense=self._plain_dense,
+            )
+        wanted_twice = form.precision == "fp32" and self._options.calibration is not None
+        return self._float32 if wanted_twice else self._converted(form.precision)
+
+    @cached_property
+    def _float32(self) -> bytes:
+        return self._converted("fp32")
+
+    def _converted(self, precision: PrecisionName) -> bytes:
         import tensorflow as tf
 
         function = self._frozen.function
@@ -49,28 +77,20 @@ class TFLiteConverter:
             function.outputs,
             function,
         )
-        if form.precision != "fp32":
+        if precision != "fp32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if form.precision == "fp16":
+        if precision == "fp16":
             converter.target_spec.supported_types = [tf.float16]
-        if form.precision == "int8":
-            converter.representative_dataset = self._representative_dataset
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-            if not self._takes_rows:
-                converter.inference_input_type = tf.uint8
-                converter.inference_output_type = tf.uint8
-        if self._options.compat == "tflite-2.14":
-            # Per-channel dense layers make operator versions that tflite-runtime 2.14 refuses
-            # (dynamic range) or crashes on (full integer, Arm).
-            converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-        try:
-            content = converter.convert()
-        except Exception as error:
-            raise ConversionError(
-                f"TFLite cannot express {self._frozen.spec.name} at {form.precision}",
-                got=str(error),
-            ) from error
-        path.write_bytes(content)
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = (
+            self._plain_dense
+        )
+        return bytes(converter.convert())
+
+    @property
+    def _plain_dense(self) -> bool:
+        """Per-channel dense layers make operator versions that tflite-runtime 2.14 refuses
+        (dynamic range) or crashes on (full integer, Arm)."""
+        return self._options.compat == "tflite-2.14"
 
     def describe(
         self, form: Form, path: Path
@@ -118,11 +138,11 @@ class TFLiteConverter:
     def _takes_rows(self) -> bool:
         return isinstance(self._frozen.spec.input, Embedding)
 
-    def _representative_dataset(self) -> Iterator[list[Any]]:
+    def _calibration(self) -> Iterator[NDArray[np.float32]]:
         assert self._options.calibration is not None
         for number, given in enumerate(self._options.calibration):
             stretched = number == 0 and not self._takes_rows
-            yield [(_whole_range(given) if stretched else given)[None].astype(np.float32)]
+            yield (_whole_range(given) if stretched else given)[None].astype(np.float32)
 
 
 def _whole_range(picture: NDArray[np.generic]) -> NDArray[np.generic]:

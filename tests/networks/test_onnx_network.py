@@ -16,6 +16,8 @@ from edgeconv.networks.onnx_network import OnnxNetwork
 from edgeconv.networks.onnx_surgery import quantised_precision
 from edgeconv.normalising import normalise
 from edgeconv.spec import ModelSpec
+from edgeconv.targets import Form, Options
+from edgeconv.targets.onnx import OnnxConverter
 
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 
@@ -75,11 +77,11 @@ def test_the_frozen_file_takes_pixels_under_our_names_and_needs_nothing_of_ours(
     described = spec(**IMAGENET)
     network = OnnxNetwork(program(classifier(SOFTMAX)), described)
     frozen = network.freeze(described)
-    assert [value.name for value in frozen.onnx.graph.input] == ["image"]
-    assert [value.name for value in frozen.onnx.graph.output] == ["scores"]
+    assert [value.name for value in frozen.onnx.proto.graph.input] == ["image"]
+    assert [value.name for value in frozen.onnx.proto.graph.output] == ["scores"]
     assert frozen.input_shape == (1, 20, 16, 3)
     pixels = pictures().astype(np.float32).transpose(0, 3, 1, 2)
-    np.testing.assert_allclose(run(frozen.onnx, pixels), reference(network), atol=1e-5)
+    np.testing.assert_allclose(run(frozen.onnx.proto, pixels), reference(network), atol=1e-5)
 
 
 def test_another_normalisation_is_seen() -> None:
@@ -148,8 +150,8 @@ def test_any_size_and_any_batch_are_fixed_by_the_spec() -> None:
     network = OnnxNetwork(program(made), spec())
     assert network.program.size == (None, None)
     frozen = network.freeze(spec())
-    assert {node.op_type for node in frozen.onnx.graph.node}.isdisjoint({"Shape", "Concat"})
-    sides = [side.dim_value for side in frozen.onnx.graph.input[0].type.tensor_type.shape.dim]
+    assert {node.op_type for node in frozen.onnx.proto.graph.node}.isdisjoint({"Shape", "Concat"})
+    sides = [side.dim_value for side in frozen.onnx.proto.graph.input[0].type.tensor_type.shape.dim]
     assert sides == [1, 3, 20, 16]
     np.testing.assert_allclose(frozen.scores(pictures()), reference(network), atol=1e-6)
 
@@ -186,7 +188,9 @@ def test_the_same_file_gives_the_same_bytes_and_no_prose() -> None:
     entry = made.graph.node[1].metadata_props.add()
     entry.key, entry.value = "pkg.torch.onnx.stack_trace", "secret path"
     first, second = (
-        OnnxNetwork(program(made), spec()).freeze(spec()).onnx.SerializeToString(deterministic=True)
+        OnnxNetwork(program(made), spec())
+        .freeze(spec())
+        .onnx.proto.SerializeToString(deterministic=True)
         for _ in range(2)
     )
     assert first == second
@@ -219,7 +223,7 @@ def test_other_opsets_become_ours(opset: int) -> None:
     made = model(nodes, constants, 3, opset=opset)
     network = OnnxNetwork(program(made), spec())
     frozen = network.freeze(spec())
-    assert [(o.domain, o.version) for o in frozen.onnx.opset_import] == [("", 17)]
+    assert [(o.domain, o.version) for o in frozen.onnx.proto.opset_import] == [("", 17)]
     np.testing.assert_allclose(frozen.scores(pictures()), reference(network), atol=1e-6)
 
 
@@ -228,7 +232,7 @@ def test_what_opset_17_has_not_keeps_its_own() -> None:
     made.graph.node[-1].input[0] = "bent"
     network = OnnxNetwork(program(made), spec())
     frozen = network.freeze(spec())
-    assert frozen.onnx.opset_import[0].version == 18
+    assert frozen.onnx.proto.opset_import[0].version == 18
     np.testing.assert_allclose(frozen.scores(pictures()), reference(network), atol=1e-5)
 
 
@@ -251,7 +255,7 @@ def test_a_batch_normalisation_is_folded_into_its_convolution() -> None:
     made.graph.node[3].input[0] = "normal"
     network = OnnxNetwork(program(made), spec())
     frozen = network.freeze(spec())
-    assert "BatchNormalization" not in {node.op_type for node in frozen.onnx.graph.node}
+    assert "BatchNormalization" not in {node.op_type for node in frozen.onnx.proto.graph.node}
     np.testing.assert_allclose(frozen.scores(pictures()), reference(network), atol=1e-5)
     forgotten = OnnxNetwork(program(classifier(SOFTMAX)), spec())
     assert np.abs(reference(forgotten) - reference(network)).max() > 0.01
@@ -308,11 +312,18 @@ def test_a_quantised_file_runs_as_it_is_and_is_translated_no_further(
     assert 0 < difference < 0.5
     frozen = network.freeze(spec())
     np.testing.assert_allclose(frozen.scores(pictures()), reference(network), atol=0.02)
-    assert quantised_precision(frozen.onnx) == precision
+    assert quantised_precision(frozen.onnx.proto) == precision
     with pytest.raises(ConversionError, match="quantised already") as refused:
         _ = frozen.function
     assert "float32 ONNX file it was made from" in str(refused.value)
     assert f"--precision {precision}" in str(refused.value)
+
+    made_of = OnnxConverter(frozen, Options())
+    own = Form("onnx", precision, ".onnx")
+    made_of.write(own, tmp_path / "own.onnx")
+    assert quantised_precision(onnx.load(tmp_path / "own.onnx")) == precision
+    with pytest.raises(ConversionError, match="cannot become ONNX fp32"):
+        made_of.write(Form("onnx", "fp32", ".onnx"), tmp_path / "float.onnx")
 
 
 def test_a_float_file_is_not_taken_for_a_quantised_one() -> None:

@@ -115,7 +115,7 @@ def test_the_reference_is_what_torch_computes(name: str, made: Made, scores: Any
 def test_the_frozen_file_is_at_opset_17_and_agrees(
     made: Made, frozen: FrozenOnnx, scores: Any
 ) -> None:
-    assert frozen.onnx.opset_import[0].version == 17
+    assert frozen.onnx.proto.opset_import[0].version == 17
     np.testing.assert_allclose(frozen.scores(made.pictures), scores, atol=1e-5)
 
 
@@ -156,7 +156,7 @@ def test_tflite_agrees_and_is_not_full_of_transpositions(
     np.testing.assert_allclose(found, scores, atol=1e-4)
     if name in CONVOLUTIONAL:
         assert kinds["TRANSPOSE"] == 0
-    convolutions = [n for n in frozen.onnx.graph.node if n.op_type == "Conv"]
+    convolutions = [n for n in frozen.onnx.proto.graph.node if n.op_type == "Conv"]
     assert kinds["CONV_2D"] + kinds["DEPTHWISE_CONV_2D"] == len(convolutions)
     assert "FlexErf" not in kinds
 

@@ -9,13 +9,13 @@ import pytest
 
 from edgeconv.architectures import build
 from edgeconv.formats.onnx_inspect import read_precision
+from edgeconv.formats.onnx_model import OnnxModel
 from edgeconv.networks.keras_network import KerasNetwork
 from edgeconv.spec import ModelSpec
 from edgeconv.targets import Form, Options
 from edgeconv.targets.onnx import OnnxConverter
 from edgeconv.targets.onnx_from_graph import from_graph
 from edgeconv.targets.onnx_fusing import fuse
-from edgeconv.targets.onnx_model import OnnxModel
 
 SPEC = {
     "name": "small-vit",

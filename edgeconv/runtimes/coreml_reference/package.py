@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edgeconv.errors import ArtifactError
-from edgeconv.runtimes.coreml_reference.messages import message_module
+from edgeconv.formats.coreml_messages import message_module
 from edgeconv.runtimes.coreml_reference.weight_file import WeightFile
 
 _MODEL_PATH = "@model_path/"
