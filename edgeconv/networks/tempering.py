@@ -54,7 +54,7 @@ def divided(
 
 
 def _divided(weights: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
-    return (np.float64(weights) / temperature).astype(np.float32)
+    return np.asarray(np.float64(weights) / temperature, np.float32)
 
 
 def tempered_graph(program: GraphProgram, temperature: float) -> GraphProgram:
