@@ -139,7 +139,7 @@ class ClassifierScorer:
 
 def open_scorer(
     model: str | Path, weights: str | Path | None = None, labels: Sequence[str] = ()
-) -> Scorer:
+) -> ArtifactScorer | ClassifierScorer:
     """A scorer for an artifact, a known model, a spec, or a checkpoint.
 
     A file of ours is run as it stands; one without our contract (an ``.onnx`` of somebody else) is

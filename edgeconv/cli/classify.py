@@ -41,7 +41,7 @@ def classify(
     ] = "",
     point: Annotated[
         str | None,
-        typer.Option(help="The artifact's operating point that decides; 'balanced' or its first."),
+        typer.Option(help="The operating point that decides. Default: 'balanced', or the first."),
     ] = None,
     frames: Annotated[
         str, typer.Option(help="Of a moving picture: how many a second, or 'scene': one a scene.")

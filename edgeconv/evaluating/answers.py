@@ -85,7 +85,6 @@ def open_subject(
             artifact=scorer.artifact,
             spec=None,
         )
-    assert isinstance(scorer, ClassifierScorer)
     spec = scorer.classifier.spec
     return Subject(
         scorer,

@@ -102,6 +102,7 @@ def choose(
         raise UsageError(
             "operating points need safe and unsafe pictures",
             got=f"{int(unsafe.sum())} unsafe ones of {len(unsafe)}",
+            do="give pictures of both",
         )
     steps = ladder(scores, unsafe)
     rungs = [_rungs_of(aim, steps) for aim in aims]

@@ -17,6 +17,7 @@ from edgeconv.frozen import FrozenGraph, input_name, input_shape
 from edgeconv.generated_rows import RowStatistics, unknown_statistics
 from edgeconv.networks import halved
 from edgeconv.networks.keras_network import KerasNetwork
+from edgeconv.networks.tempering import divided
 from edgeconv.spec import ModelSpec
 
 
@@ -52,11 +53,7 @@ class DrawnNetwork:
         return replace(self, tensors=tensors)
 
     def with_temperature(self, temperature: float) -> DrawnNetwork:
-        divided = {
-            name: (np.float64(self.tensors[name]) / temperature).astype(np.float32)
-            for name in (f"{SCORES}/kernel", f"{SCORES}/bias")
-        }
-        return replace(self, tensors={**self.tensors, **divided})
+        return replace(self, tensors=divided(self.tensors, temperature))
 
     def row_statistics(self, length: int) -> RowStatistics:
         return unknown_statistics(length)

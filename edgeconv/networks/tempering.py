@@ -4,11 +4,14 @@ of it: original and exports have it alike, and no file carries an operation for 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from edgeconv.architectures import SCORES
 from edgeconv.checkpoints.graph_program import GraphProgram
 from edgeconv.checkpoints.onnx_program import OnnxProgram
 from edgeconv.errors import SpecError
@@ -32,13 +35,26 @@ def divide_logits(model: Any, temperature: float) -> None:
         if kind in {"Dense", "Conv2D"}:
             if activated and layer.activation.__name__ != "linear":
                 break
-            divided = [np.float64(weights) / temperature for weights in layer.get_weights()]
-            layer.set_weights([weights.astype(np.float32) for weights in divided])
+            layer.set_weights([_divided(weights, temperature) for weights in layer.get_weights()])
             return
         if kind not in (*_ACTIVATIONS, *_SHAPES):
             break
         activated = activated or kind in _ACTIVATIONS
     raise _no_logits(model.name, f"{layer.name} ({kind})")
+
+
+def divided(
+    tensors: Mapping[str, NDArray[np.float32]], temperature: float
+) -> dict[str, NDArray[np.float32]]:
+    """Tensors by ``layer/weight``, those of the scores divided."""
+    return {
+        name: _divided(tensor, temperature) if name.startswith(f"{SCORES}/") else tensor
+        for name, tensor in tensors.items()
+    }
+
+
+def _divided(weights: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    return np.asarray(np.float64(weights) / temperature, np.float32)
 
 
 def tempered_graph(program: GraphProgram, temperature: float) -> GraphProgram:

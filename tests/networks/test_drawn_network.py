@@ -14,6 +14,7 @@ from edgeconv.architectures import build, drawn_weights
 from edgeconv.architectures.vit_positions import POSITIONS, interpolate_positions
 from edgeconv.checkpoints.checkpoint import Checkpoint, Declared
 from edgeconv.errors import CheckpointMismatch
+from edgeconv.evaluating.temperature import with_temperature
 from edgeconv.networks.drawn_network import DrawnNetwork
 from edgeconv.networks.from_checkpoint import network_of
 from edgeconv.normalising import normalise
@@ -54,13 +55,16 @@ def test_half_weights_change_the_scores_a_little(checkpoint: Checkpoint) -> None
     assert 0 < np.abs(whole - half).max() < 0.01
 
 
-def test_a_temperature_divides_the_logits(checkpoint: Checkpoint) -> None:
-    network = network_of(LEARNED, checkpoint)
-    whole = scores(network, (32, 32))
-    warm = scores(network.with_temperature(2.0), (32, 32))
-    roots = np.sqrt(whole)
-    np.testing.assert_allclose(warm, roots / roots.sum(axis=1, keepdims=True), atol=1e-6)
-    assert np.abs(warm - whole).max() > 0.01
+def test_a_temperature_is_in_what_is_drawn(checkpoint: Checkpoint) -> None:
+    output = LEARNED.output.model_copy(update={"temperature": 2.5})
+    network = network_of(LEARNED.model_copy(update={"output": output}), checkpoint)
+    assert isinstance(network, DrawnNetwork)
+    plain = scores(network_of(LEARNED, checkpoint), (32, 32))
+    expected = with_temperature(plain.astype(np.float64), 2.5, "softmax", 1e-30)
+    np.testing.assert_allclose(scores(network, (32, 32)), expected, atol=1e-6)
+    assert np.abs(plain - expected).max() > 0.01
+    moved = {n for n, t in network.tensors.items() if not np.array_equal(t, checkpoint.tensors[n])}
+    assert moved == {"scores/kernel", "scores/bias"}
 
 
 @pytest.mark.parametrize("library", ["transformers", "timm"])
