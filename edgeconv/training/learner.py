@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeconv.errors import TrainingError
 from edgeconv.training.layer_rates import rate_groups
 from edgeconv.training.recipe import Optimizer, Recipe
 from edgeconv.training.strategy import workers
@@ -56,8 +56,14 @@ class Learner:
                 for one in self._variables
                 if recipe.accumulate > 1
             ]
-        self._whole = tf.function(self._run_whole, reduce_retracing=True)
-        self._part = tf.function(self._run_part, reduce_retracing=True)
+        # Traced once for any batch: workers whose shares differ would else trace at different
+        # times, and no longer know each other's sums.
+        batch = [
+            tf.TensorSpec((None, *shape), tf.float32)
+            for shape in (model.input_shape[1:], model.output_shape[1:], ())
+        ]
+        self._whole = tf.function(self._run_whole, input_signature=batch)
+        self._part = tf.function(self._run_part, input_signature=batch)
         self._finish = tf.function(self._run_finish)
 
     def learn(self, inputs: Floats, targets: Floats, weights: Floats, rate: float) -> float:
@@ -71,16 +77,36 @@ class Learner:
 
         Returns:
             The mean loss of the whole batch before the step, weights included.
+
+        Raises:
+            TrainingError: the batch does not fit into memory, or another worker is gone.
         """
+        import tensorflow as tf
+
+        try:
+            return self._learnt(inputs, targets, weights, rate)
+        except tf.errors.ResourceExhaustedError as error:
+            raise TrainingError(
+                f"a batch of {len(inputs)} does not fit into memory",
+                do="compute it in parts: accumulate in [training]",
+            ) from error
+        except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
+            raise TrainingError(
+                "another worker is gone",
+                got=str(error.message).splitlines()[0],
+                do="start all workers again: they go on after the last epoch",
+            ) from error
+
+    def _learnt(self, inputs: Floats, targets: Floats, weights: Floats, rate: float) -> float:
         for share, optimizer, _ in self._groups:
             optimizer.learning_rate.assign(rate * share)
         if self._recipe.accumulate == 1:
-            return float(self._whole(*self._shared_out(inputs, targets, weights)))
+            return float(self._whole(inputs, targets, weights))
         parts = zip(
             *(np.array_split(one, self._recipe.accumulate) for one in (inputs, targets, weights)),
             strict=True,
         )
-        found = [self._part(*self._shared_out(*part)) for part in parts]
+        found = [self._part(*part) for part in parts]
         losses, count = (sum(float(one) for one in column) for column in zip(*found, strict=True))
         self._finish(np.float32(count))
         return losses / count
@@ -109,18 +135,6 @@ class Learner:
         finally:
             for variable, value in zip(self._variables, learnt, strict=True):
                 variable.assign(value)
-
-    def _shared_out(self, *arrays: Floats) -> list[Any]:
-        """Each array as the local replicas take it: whole for one, else a piece each."""
-        import tensorflow as tf
-
-        replicas = self._strategy.num_replicas_in_sync // workers().count
-        if replicas == 1:
-            return [tf.constant(one) for one in arrays]
-        distribute = self._strategy.experimental_distribute_values_from_function
-        return [
-            distribute(partial(_piece, np.array_split(one, replicas), replicas)) for one in arrays
-        ]
 
     def _run_whole(self, *batch: Any) -> Any:
         return self._local(self._strategy.run(self._step, args=batch))
@@ -158,6 +172,7 @@ class Learner:
         """Sums over all replicas: losses, how many, and the gradients of the losses."""
         import tensorflow as tf
 
+        inputs, targets, weights = self._piece(inputs, targets, weights)
         with tf.GradientTape() as tape:
             scores = tf.cast(self.model(inputs, training=True), tf.float32)
             losses = tf.reduce_sum(self._loss(targets, scores) * weights)
@@ -166,6 +181,18 @@ class Learner:
         return tf.distribute.get_replica_context().all_reduce(
             tf.distribute.ReduceOp.SUM, (losses, count, gradients)
         )
+
+    def _piece(self, *batch: Any) -> Sequence[Any]:
+        """What this replica has to do of its worker's share."""
+        replicas = self._strategy.num_replicas_in_sync // workers().count
+        if replicas == 1:
+            return batch
+        import tensorflow as tf
+
+        number = tf.distribute.get_replica_context().replica_id_in_sync_group % replicas
+        count = tf.shape(batch[0])[0]
+        start, end = count * number // replicas, count * (number + 1) // replicas
+        return [one[start:end] for one in batch]
 
     def _apply(self, gradients: Any) -> None:
         import tensorflow as tf
@@ -179,12 +206,6 @@ class Learner:
                 [(next(left), variable) for variable in variables],
                 skip_gradients_aggregation=True,
             )
-
-
-def _piece(pieces: Sequence[Floats], replicas: int, context: Any) -> Any:
-    import tensorflow as tf
-
-    return tf.constant(pieces[context.replica_id_in_sync_group % replicas])
 
 
 def _optimizer(recipe: Recipe, variables: Sequence[Any]) -> Any:
