@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeconv.errors import TrainingError
 from edgeconv.training.layer_rates import rate_groups
 from edgeconv.training.recipe import Optimizer, Recipe
 from edgeconv.training.strategy import workers
@@ -47,18 +47,13 @@ class Learner:
                 optimizer.build(variables)
                 self._groups.append((share, optimizer, variables))
             self._variables = [one for _, _, variables in self._groups for one in variables]
-            self._sums = [
-                tf.Variable(
-                    tf.zeros(one.shape),
-                    trainable=False,
-                    aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-                )
-                for one in self._variables
-                if recipe.accumulate > 1
-            ]
-        self._whole = tf.function(self._run_whole, reduce_retracing=True)
-        self._part = tf.function(self._run_part, reduce_retracing=True)
-        self._finish = tf.function(self._run_finish)
+        # Traced once for any batch: workers whose shares differ would else trace at different
+        # times, and no longer know each other's sums.
+        batch = [
+            tf.TensorSpec((None, *shape), tf.float32)
+            for shape in (model.input_shape[1:], model.output_shape[1:], ())
+        ]
+        self._run = tf.function(self._run_on_all, input_signature=batch)
 
     def learn(self, inputs: Floats, targets: Floats, weights: Floats, rate: float) -> float:
         """Take one step.
@@ -71,19 +66,30 @@ class Learner:
 
         Returns:
             The mean loss of the whole batch before the step, weights included.
+
+        Raises:
+            TrainingError: the batch does not fit into memory, or another worker is gone.
         """
+        import tensorflow as tf
+
+        try:
+            return self._learnt(inputs, targets, weights, rate)
+        except tf.errors.ResourceExhaustedError as error:
+            raise TrainingError(
+                f"a batch of {len(inputs)} does not fit into memory",
+                do="compute it in parts: accumulate in [training]",
+            ) from error
+        except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
+            raise TrainingError(
+                "another worker is gone",
+                got=str(error.message).splitlines()[0],
+                do="start all workers again: they go on after the last epoch",
+            ) from error
+
+    def _learnt(self, inputs: Floats, targets: Floats, weights: Floats, rate: float) -> float:
         for share, optimizer, _ in self._groups:
             optimizer.learning_rate.assign(rate * share)
-        if self._recipe.accumulate == 1:
-            return float(self._whole(*self._shared_out(inputs, targets, weights)))
-        parts = zip(
-            *(np.array_split(one, self._recipe.accumulate) for one in (inputs, targets, weights)),
-            strict=True,
-        )
-        found = [self._part(*self._shared_out(*part)) for part in parts]
-        losses, count = (sum(float(one) for one in column) for column in zip(*found, strict=True))
-        self._finish(np.float32(count))
-        return losses / count
+        return float(self._run(inputs, targets, weights))
 
     def remembered(self) -> Tensors:
         """All that the optimizers know: steps, momenta, averages; in an order that stays."""
@@ -110,62 +116,64 @@ class Learner:
             for variable, value in zip(self._variables, learnt, strict=True):
                 variable.assign(value)
 
-    def _shared_out(self, *arrays: Floats) -> list[Any]:
-        """Each array as the local replicas take it: whole for one, else a piece each."""
+    def _run_on_all(self, *batch: Any) -> Any:
+        losses = self._strategy.run(self._step, args=batch)
+        # Every replica has the same sum.
+        return self._strategy.experimental_local_results(losses)[0]
+
+    def _step(self, *batch: Any) -> Any:
         import tensorflow as tf
 
-        replicas = self._strategy.num_replicas_in_sync // workers().count
-        if replicas == 1:
-            return [tf.constant(one) for one in arrays]
-        distribute = self._strategy.experimental_distribute_values_from_function
-        return [
-            distribute(partial(_piece, np.array_split(one, replicas), replicas)) for one in arrays
-        ]
-
-    def _run_whole(self, *batch: Any) -> Any:
-        return self._local(self._strategy.run(self._step, args=batch))
-
-    def _run_part(self, *batch: Any) -> Any:
-        losses, count = self._strategy.run(self._add, args=batch)
-        return self._local(losses), self._local(count)
-
-    def _run_finish(self, count: Any) -> None:
-        self._strategy.run(self._apply_sums, args=(count,))
-
-    def _local(self, value: Any) -> Any:
-        """What every replica has alike, once."""
-        return self._strategy.experimental_local_results(value)[0]
-
-    def _step(self, inputs: Any, targets: Any, weights: Any) -> Any:
-        losses, count, gradients = self._gradients(inputs, targets, weights)
+        piece = self._piece(*batch)
+        losses, gradients = self._in_parts(*piece)
+        count = tf.cast(tf.shape(piece[0])[0], tf.float32)
+        losses, count, gradients = tf.distribute.get_replica_context().all_reduce(
+            tf.distribute.ReduceOp.SUM, (losses, count, gradients)
+        )
         self._apply([one / count for one in gradients])
         return losses / count
 
-    def _add(self, inputs: Any, targets: Any, weights: Any) -> Any:
-        losses, count, gradients = self._gradients(inputs, targets, weights)
-        for total, gradient in zip(self._sums, gradients, strict=True):
-            total.assign_add(gradient)
-        return losses, count
-
-    def _apply_sums(self, count: Any) -> None:
+    def _in_parts(self, *batch: Any) -> tuple[Any, list[Any]]:
+        """The sum of the losses and its gradients, one part of the batch after the other."""
         import tensorflow as tf
 
-        self._apply([total / count for total in self._sums])
-        for total in self._sums:
-            total.assign(tf.zeros_like(total))
+        if self._recipe.accumulate == 1:
+            return self._gradients(*batch)
+        count = tf.shape(batch[0])[0]
+        # No part without a picture: batch normalisation would make NaN of it.
+        parts = tf.clip_by_value(count, 1, self._recipe.accumulate)
 
-    def _gradients(self, inputs: Any, targets: Any, weights: Any) -> Any:
-        """Sums over all replicas: losses, how many, and the gradients of the losses."""
+        def add(number: Any, losses: Any, *sums: Any) -> list[Any]:
+            start, end = count * number // parts, count * (number + 1) // parts
+            more, gradients = self._gradients(*(one[start:end] for one in batch))
+            added = [total + one for total, one in zip(sums, gradients, strict=True)]
+            return [number + 1, losses + more, *added]
+
+        nothing = [tf.constant(0), tf.constant(0.0), *(tf.zeros(v.shape) for v in self._variables)]
+        _, losses, *gradients = tf.while_loop(
+            lambda number, *_: number < parts, add, nothing, parallel_iterations=1
+        )
+        return losses, gradients
+
+    def _gradients(self, inputs: Any, targets: Any, weights: Any) -> tuple[Any, list[Any]]:
         import tensorflow as tf
 
         with tf.GradientTape() as tape:
             scores = tf.cast(self.model(inputs, training=True), tf.float32)
             losses = tf.reduce_sum(self._loss(targets, scores) * weights)
-        gradients = tape.gradient(losses, self._variables)
-        count = tf.cast(tf.shape(inputs)[0], tf.float32)
-        return tf.distribute.get_replica_context().all_reduce(
-            tf.distribute.ReduceOp.SUM, (losses, count, gradients)
-        )
+        return losses, tape.gradient(losses, self._variables)
+
+    def _piece(self, *batch: Any) -> Sequence[Any]:
+        """What this replica has to do of its worker's share."""
+        replicas = self._strategy.num_replicas_in_sync // workers().count
+        if replicas == 1:
+            return batch
+        import tensorflow as tf
+
+        number = tf.distribute.get_replica_context().replica_id_in_sync_group % replicas
+        count = tf.shape(batch[0])[0]
+        start, end = count * number // replicas, count * (number + 1) // replicas
+        return [one[start:end] for one in batch]
 
     def _apply(self, gradients: Any) -> None:
         import tensorflow as tf
@@ -179,12 +187,6 @@ class Learner:
                 [(next(left), variable) for variable in variables],
                 skip_gradients_aggregation=True,
             )
-
-
-def _piece(pieces: Sequence[Floats], replicas: int, context: Any) -> Any:
-    import tensorflow as tf
-
-    return tf.constant(pieces[context.replica_id_in_sync_group % replicas])
 
 
 def _optimizer(recipe: Recipe, variables: Sequence[Any]) -> Any:

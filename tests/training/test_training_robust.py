@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -47,8 +46,11 @@ architectures._BUILDERS["small_network"] = architectures.Architecture(
     "small_network", "convolutional")
 from edgeconv.spec import ModelSpec
 from edgeconv.training import train
-print("ready", flush=True)
-train(ModelSpec.model_validate(json.loads(sys.argv[1])), None, Path(sys.argv[2]))
+class Said:
+    def step(self, text, total=None): print(text, flush=True)
+    def advance(self): print("a batch", flush=True)
+    def note(self, text): print(text, flush=True)
+train(ModelSpec.model_validate(json.loads(sys.argv[1])), None, Path(sys.argv[2]), progress=Said())
 """
 
 
@@ -70,28 +72,22 @@ def end_of(out: Path) -> tuple[bytes, list[Any]]:
 def test_a_run_that_is_killed_again_and_again_ends_like_one_that_is_not(
     tiny_spec: MakeSpec, tmp_path: Path
 ) -> None:
-    spec = tiny_spec(**EVERYTHING)
-    began = time.monotonic()
-    assert child(spec, tmp_path / "whole").wait() == 0
-    lasts = time.monotonic() - began
-    moments, kills = random.Random(3), 0
-    for _ in range(40):
-        running = child(spec, tmp_path / "killed")
-        try:
-            # Once it is up; a little later each time, so that it comes to an end.
-            assert running.stdout is not None
+    spec, out, moments = tiny_spec(**EVERYTHING), tmp_path / "killed", random.Random(3)
+    whole = child(spec, tmp_path / "whole")
+    for _ in range(3):
+        running = child(spec, out)
+        assert running.stdout is not None
+        for _ in range(moments.randint(2, 7)):
             running.stdout.readline()
-            running.wait(timeout=moments.uniform(0.2, 1.0) * lasts * (1 + kills / 4))
-            break
-        except subprocess.TimeoutExpired:
-            os.kill(running.pid, signal.SIGKILL)
-            running.wait()
-            kills += 1
-        if (tmp_path / "killed" / STATE).exists():
-            with np.load(tmp_path / "killed" / STATE, allow_pickle=False) as state:
+        # Anywhere in what it does next: a step, judging, or writing its state.
+        time.sleep(moments.uniform(0, 0.2))
+        assert running.poll() is None, "killed before its end"
+        running.kill()
+        running.wait()
+        if (out / STATE).exists():
+            with np.load(out / STATE, allow_pickle=False) as state:
                 assert all(np.isfinite(state[name]).all() for name in state if "/" in name)
-    assert running.returncode == 0
-    assert kills >= 2
+    assert child(spec, out).wait() == whole.wait() == 0
     assert end_of(tmp_path / "killed") == end_of(tmp_path / "whole")
     assert not list((tmp_path / "killed").glob(f".{STATE}.*"))
 
@@ -107,6 +103,7 @@ def test_two_processes_with_one_seed_write_the_same_bytes(
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_every_part_of_the_recipe_matters_and_one_seed_gives_the_same_bytes(
     tiny_spec: MakeSpec, tmp_path: Path
 ) -> None:
@@ -164,13 +161,15 @@ def test_bfloat16_computes_otherwise_and_keeps_float32_weights(
 ) -> None:
     import tf_keras
 
+    # Without dropout, which draws other numbers in another type.
+    vit = {"kind": "vit", "patch": 8, "width": 16, "depth": 1, "heads": 2, "mlp": 16}
     exact, short = (
-        train(tiny_spec(precision=precision), None, tmp_path / precision, epochs=1)
+        train(tiny_spec(vit, precision=precision), None, tmp_path / precision, epochs=1)
         for precision in ("float32", "bfloat16")
     )
     assert short.history[0].loss != exact.history[0].loss
-    assert short.history[0].loss == pytest.approx(exact.history[0].loss, rel=0.05)
-    kernel = read(short.weights).tensors["conv/kernel"]
+    assert short.history[0].loss == pytest.approx(exact.history[0].loss, rel=0.02)
+    kernel = read(short.weights).tensors["patch/kernel"]
     assert not np.array_equal(kernel, kernel.astype(np.float16))
     assert tf_keras.mixed_precision.global_policy().name == "float32"
 
