@@ -22,8 +22,12 @@ MAY_NOT_IMPORT = {
     "policy.py": ("edgeconv.targets", "edgeconv.runtimes", "edgeconv.parity", "edgeconv.cli"),
     "frames": ("edgeconv.targets", "edgeconv.runtimes", "edgeconv.parity", "edgeconv.cli"),
     "networks": ("edgeconv.targets", "edgeconv.runtimes", "edgeconv.parity", "edgeconv.cli"),
+    "scoring": (
+        "edgeconv.exporting", "edgeconv.training", "edgeconv.bundles", "edgeconv.checkpoints",
+        "edgeconv.cli",
+    ),
     "training": ("edgeconv.targets", "edgeconv.runtimes", "edgeconv.cli"),
-}
+}  # fmt: skip
 
 
 def imported_by(source: Path) -> set[str]:

@@ -137,7 +137,7 @@ def _planned(asked: dict[str, Any], model: Model, reading: Reading, shown: Progr
             if asked["exact_decode"]
             else measured(pieces, reading, model.scorer, model.policy)
         )
-    decided = {**model.decided(), "decoding": decoding and asdict(decoding)}
+    decided = {**model.decided(), "decoding": decoding and decoding.as_dict()}
     return Plan(asked, decided, tuple(pack(pieces, size)))
 
 
