@@ -175,6 +175,7 @@ def _worked_off(job: Job, plan: Plan, engine: Engine, watchers: Sequence[Watcher
         raise ScoringError(
             "there is not one row for each input", got=f"{counts.rows}", expected=f"{plan.count}"
         )
+    job.parts.sweep()
     return _Worked(counts, before)
 
 
