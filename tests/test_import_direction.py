@@ -23,8 +23,12 @@ MAY_NOT_IMPORT = {
     "frames": ("edgeconv.targets", "edgeconv.runtimes", "edgeconv.parity", "edgeconv.cli"),
     "networks": ("edgeconv.targets", "edgeconv.runtimes", "edgeconv.parity", "edgeconv.cli"),
     "evaluating": ("edgeconv.exporting", "edgeconv.bundling", "edgeconv.cli"),
+    "scoring": (
+        "edgeconv.exporting", "edgeconv.training", "edgeconv.bundles", "edgeconv.checkpoints",
+        "edgeconv.cli",
+    ),
     "training": ("edgeconv.targets", "edgeconv.runtimes", "edgeconv.cli"),
-}
+}  # fmt: skip
 
 
 def imported_by(source: Path) -> set[str]:

@@ -50,19 +50,20 @@ class Decoding:
     """How JPEGs are decoded, and why.
 
     ``least_side`` is None where they are decoded whole. ``difference`` is the largest one of any
-    score, over ``sample`` pictures that were scored both ways; ``flips`` of them were decided
-    otherwise.
+    score, over ``sample`` pictures that were scored both ways, and ``mean_difference`` the mean of
+    each picture's largest; ``flips`` of them were decided otherwise.
     """
 
     least_side: int | None
     why: str
     sample: int = 0
     difference: float | None = None
+    mean_difference: float | None = None
     flips: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return {"scaled": self.least_side is not None, **asdict(self)}
+        return asdict(self)
 
 
 EXACT = Decoding(None, "asked for")
@@ -81,7 +82,8 @@ def measured(pieces: Sequence[Piece], reading: Reading, scores: Scores, policy: 
     if not pairs:
         return Decoding(None, "no large JPEG among those looked at")
     whole, scaled = (scores(np.stack(side)) for side in zip(*pairs, strict=True))
-    difference = float(np.abs(whole - scaled).max())
+    gaps = np.abs(whole - scaled).max(axis=1)
+    difference = float(gaps.max())
     flips = sum(
         _decision(policy, a) != _decision(policy, b) for a, b in zip(whole, scaled, strict=True)
     )
@@ -92,6 +94,7 @@ def measured(pieces: Sequence[Piece], reading: Reading, scores: Scores, policy: 
         f"({LARGEST_DIFFERENCE} is allowed), {flips} of {len(pairs)} decisions change",
         len(pairs),
         difference,
+        float(gaps.mean()),
         flips,
     )
 

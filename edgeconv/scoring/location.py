@@ -92,6 +92,16 @@ class Location:
         except Exception as error:  # each file system raises its own
             raise cannot_write(Path(self.name), OSError(str(error))) from error
 
+    def sweep(self) -> None:
+        """Remove what writers that were killed left beside their places in a folder.
+
+        Raises:
+            FileError: it cannot be.
+        """
+        for name in self.names():
+            if name.startswith("."):
+                (self / name)._asked("rm")
+
     @cached_property
     def _opened(self) -> tuple[Any, str]:
         try:

@@ -15,7 +15,7 @@ from edgeconv.errors import FileError
 from edgeconv.policy import Policy
 from edgeconv.scoring.batches import Batch
 from edgeconv.scoring.location import Location
-from edgeconv.scoring.names import text_of
+from edgeconv.scoring.names import text_of, texts_of
 from edgeconv.scoring.tables import parquet
 from edgeconv.scoring.verdicts import judge_rows
 
@@ -70,7 +70,7 @@ class PartWriter:
         count, places = len(batch.keys), batch.places
         missing = np.ones(count, bool)
         missing[places] = False
-        columns: dict[str, Any] = {"key": pyarrow.array([text_of(key) for key in batch.keys])}
+        columns: dict[str, Any] = {"key": pyarrow.array(texts_of(batch.keys))}
         for index, label in enumerate(labels):
             columns[f"score_{label}"] = _spread(scores[:, index], places, missing)
         named = pyarrow.array(labels, pyarrow.string())

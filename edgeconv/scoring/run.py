@@ -137,7 +137,7 @@ def _planned(asked: dict[str, Any], model: Model, reading: Reading, shown: Progr
             if asked["exact_decode"]
             else measured(pieces, reading, model.scorer, model.policy)
         )
-    decided = {**model.decided(), "decoding": decoding and asdict(decoding)}
+    decided = {**model.decided(), "decoding": decoding and decoding.as_dict()}
     return Plan(asked, decided, tuple(pack(pieces, size)))
 
 
@@ -175,6 +175,7 @@ def _worked_off(job: Job, plan: Plan, engine: Engine, watchers: Sequence[Watcher
         raise ScoringError(
             "there is not one row for each input", got=f"{counts.rows}", expected=f"{plan.count}"
         )
+    job.parts.sweep()
     return _Worked(counts, before)
 
 

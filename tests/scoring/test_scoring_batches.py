@@ -62,7 +62,7 @@ def test_tables_are_looked_up_and_not_searched(exported, rows):
     onnx_rewriting.for_batches(model)
     kinds = [node.op_type for node in model.graph.node]
     assert not {"ReduceSum", "Where", "And"} & set(kinds)
-    # Both tables, and the columns that are looked up. Their order is the dense layer's.
+    # Both tables, and the columns that are looked up. The dense layer takes in the rest.
     assert kinds.count("Gather") == 3
     assert onnx_rewriting._BASE == BASE
     (scores,) = load_session(model).run(None, {"embedding": rows})

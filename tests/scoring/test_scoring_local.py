@@ -42,6 +42,7 @@ def test_a_killed_worker_loses_and_repeats_nothing(work, tmp_path):
     together = list(local.run(make(Deadly(7, str(marker))), chunks, 2))
     assert marker.exists()
     assert sum(one.rows for one in alone) == sum(one.rows for one in together) == 20
+    make(Brightness()).parts.sweep()
     assert contents(tmp_path / "parts") == contents(tmp_path / "alone")
 
 
