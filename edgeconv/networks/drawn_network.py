@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.architectures import SCORES, build, draw
+from edgeconv.architectures import build, draw
 from edgeconv.checkpoints.fitting import fill
 from edgeconv.formats.onnx_model import OnnxModel
 from edgeconv.frozen import FrozenGraph, input_name, input_shape
