@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeconv import checkpoints
-from edgeconv.architectures import FROM_CHECKPOINT
+from edgeconv.architectures import FROM_CHECKPOINT, drawn_weights
 from edgeconv.checkpoints.checkpoint import Checkpoint
 from edgeconv.checkpoints.tfjs import MODEL_FILE
 from edgeconv.errors import CheckpointError, UsageError
@@ -122,8 +122,10 @@ def _fits(spec: ModelSpec, checkpoint: Checkpoint) -> bool:
 
     A spec that takes any layers is never guessed: other labels may come with the same shapes.
     """
-    return (
-        spec.architecture["kind"] not in FROM_CHECKPOINT
-        and checkpoint.format in spec.checkpoint.formats
-        and any(tensor.shape == (len(spec.labels),) for tensor in checkpoint.tensors.values())
-    )
+    if (
+        spec.architecture["kind"] in FROM_CHECKPOINT
+        or checkpoint.format not in spec.checkpoint.formats
+    ):
+        return False
+    shapes = {name: tensor.shape for name, tensor in checkpoint.tensors.items()}
+    return (len(spec.labels),) in shapes.values() and drawn_weights(spec) in (None, shapes)

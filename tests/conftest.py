@@ -203,10 +203,20 @@ def demo_artifact(demo, frozen_demo, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def demo_run(demo, tmp_path_factory):
-    """All nine artifacts of the demo, verified; no test may change them.
+    """All nine artifacts of the demo, not verified; no test may change them.
 
     xdist's workers share one folder: who comes second finds that there is nothing to do.
     """
+    return export(demo, out=among_workers(tmp_path_factory) / "demo-all", verify=False)
+
+
+@pytest.fixture(scope="session")
+def verified_run(demo, tmp_path_factory):
+    """The same, verified on the built-in set: for slow tests."""
+    return export(demo, out=among_workers(tmp_path_factory) / "demo-verified")
+
+
+def among_workers(tmp_path_factory):
+    """A folder that xdist's workers share."""
     base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    return export(demo, out=shared / "demo-all")
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base

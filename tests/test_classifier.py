@@ -255,6 +255,7 @@ def test_many_differences_are_summed_up(saved: Path, specs: Path, tmp_path: Path
     assert "and 15 more" in refusal(specs, path)
 
 
+@pytest.mark.slow
 def test_a_head_of_five_classes_is_told_what_it_is(
     small_spec: Any, specs: Path, tmp_path: Path
 ) -> None:
@@ -275,6 +276,7 @@ def test_a_head_of_five_classes_is_told_what_it_is(
     assert "3 labels" in refusal(specs, tmp_path / "five.h5", "any")
 
 
+@pytest.mark.slow
 def test_another_width_is_refused_layer_by_layer(specs: Path, tmp_path: Path) -> None:
     import tf_keras
 

@@ -84,6 +84,7 @@ def test_a_file_without_its_tables_fails(run, head, tmp_path):
     assert verify(broken, against=head).verdict is Verdict.FAIL
 
 
+@pytest.mark.slow
 def test_an_exported_folder_is_verified_again(run):
     assert verify(run.out / "Head.fp16.tflite", weights=None).verdict is Verdict.PASS
 
@@ -111,6 +112,7 @@ def test_classify_gives_one_entry_a_row(run, head, tmp_path):
         assert set(entries[0]["scores"]) == {"safe", "nsfw"}
 
 
+@pytest.mark.slow
 def test_integer_files_are_calibrated_on_rows(head, tmp_path):
     made = export(head, targets=["tflite", "onnx"], precisions=["int8"], out=tmp_path)
     assert made.manifest.calibration.source == "generated embeddings"

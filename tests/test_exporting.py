@@ -49,21 +49,24 @@ def test_all_nine_are_made_and_every_file_carries_its_contract(demo_run, demo):
         assert beside == contract.as_dict()
 
 
-def test_what_could_be_run_passed_and_what_could_not_is_not_a_pass(demo_run):
-    verdicts = {entry.path: entry.verdict for entry in demo_run.manifest.artifacts}
+@pytest.mark.slow
+def test_what_could_be_run_passed_and_what_could_not_is_not_a_pass(verified_run):
+    verdicts = {entry.path: entry.verdict for entry in verified_run.manifest.artifacts}
     runnable = {name for name in ALL_NINE if not name.startswith("Demo.ml")}
     assert {verdicts[name] for name in runnable} == {Verdict.PASS}
-    assert demo_run.verdict is Verdict.PASS
+    assert verified_run.verdict is Verdict.PASS
 
 
-def test_float_files_are_exact(demo_run):
+@pytest.mark.slow
+def test_float_files_are_exact(verified_run):
     for name in ("Demo.fp32.tflite", "Demo.fp32.onnx"):
-        assert demo_run[name].gates["pixels"].differences.max_abs < 1e-5
-        assert demo_run[name].flips.count == 0
+        assert verified_run[name].gates["pixels"].differences.max_abs < 1e-5
+        assert verified_run[name].flips.count == 0
 
 
-def test_precision_is_as_found_in_the_file(demo_run):
-    found = {result.path: result.found for result in demo_run.parity.artifacts}
+@pytest.mark.slow
+def test_precision_is_as_found_in_the_file(verified_run):
+    found = {result.path: result.found for result in verified_run.parity.artifacts}
     assert found["Demo.int8.tflite"].weight_type == "int8"
     assert found["Demo.int8.tflite"].float_ops == 0
     assert found["Demo.int8.onnx"].activation_type == "uint8"
@@ -82,20 +85,22 @@ def test_a_file_gives_its_golden_scores_again(demo_run):
         assert with_golden_scores(artifact, pictures) == artifact.contract
 
 
-def test_the_folder_holds_manifest_parity_and_report(demo_run):
-    manifest = read_manifest(demo_run.out)
-    assert manifest == demo_run.manifest
+@pytest.mark.slow
+def test_the_folder_holds_manifest_parity_and_report(verified_run):
+    manifest = read_manifest(verified_run.out)
+    assert manifest == verified_run.manifest
     assert manifest.verified
-    assert manifest.describes(demo_run.out)
-    assert (demo_run.out / "report.html").read_text().startswith("<!doctype html>")
-    assert json.loads((demo_run.out / "parity.json").read_text())["verdict"] == "PASS"
-    assert not list(demo_run.out.glob(STAGING_PREFIX + "*"))
+    assert manifest.describes(verified_run.out)
+    assert (verified_run.out / "report.html").read_text().startswith("<!doctype html>")
+    assert json.loads((verified_run.out / "parity.json").read_text())["verdict"] == "PASS"
+    assert not list(verified_run.out.glob(STAGING_PREFIX + "*"))
 
 
-def test_results_are_found_by_name(demo_run):
-    assert demo_run["Demo.int8.tflite"].flips.images == 320
+@pytest.mark.slow
+def test_results_are_found_by_name(verified_run):
+    assert verified_run["Demo.int8.tflite"].flips.images == 320
     with pytest.raises(UnknownName, match="Demo.int8.tflit"):
-        demo_run["Demo.int8.tflit"]
+        verified_run["Demo.int8.tflit"]
 
 
 def test_nothing_changed_nothing_done(demo, tmp_path, monkeypatch):
@@ -125,6 +130,7 @@ def test_what_was_disturbed_is_made_again(demo, tmp_path, disturb):
     assert again.manifest.artifacts[0].sha256 == made.manifest.artifacts[0].sha256
 
 
+@pytest.mark.slow
 def test_other_options_are_another_export(demo, tmp_path):
     export(demo, out=tmp_path, **QUICK)
     assert not export(demo, out=tmp_path, **{**QUICK, "precisions": ["fp16"]}).up_to_date

@@ -40,6 +40,9 @@ TORCH_VARIABLE = "EDGECONV_TORCH_PYTHON"
 TORCH_CONVERT = Path(__file__).parent / "torch_foreign.py"
 
 
+pytestmark = pytest.mark.slow  # a whole converter for each of four files, before the first test
+
+
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pictures")

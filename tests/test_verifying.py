@@ -19,6 +19,7 @@ def few(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_whole_folder_is_verified(demo_run, few):
     run = verify(demo_run.out, images=few)
     assert len(run.artifacts) == 9
@@ -26,6 +27,7 @@ def test_a_whole_folder_is_verified(demo_run, few):
     assert run.pictures.count == 12
 
 
+@pytest.mark.slow
 def test_unreadable_pictures_are_skipped_and_named(demo_artifact, few, tmp_path):
     folder = shutil.copytree(few, tmp_path / "pictures")
     (folder / "torn.jpg").write_bytes(b"\xff\xd8\xff")
@@ -34,6 +36,7 @@ def test_unreadable_pictures_are_skipped_and_named(demo_artifact, few, tmp_path)
     assert run.pictures.count == 12
 
 
+@pytest.mark.slow
 def test_the_same_files_elsewhere_are_verified_too(demo_artifact, few, tmp_path):
     """The embedded original is found by the contract alone, without a manifest."""
     alone = shutil.copy(demo_artifact, tmp_path)

@@ -42,6 +42,7 @@ def test_verify_answers_in_json(demo_run):
         } <= set(gate)  # fmt: skip
 
 
+@pytest.mark.slow
 def test_verify_against_another_artifact_writes_a_report(demo_run, tmp_path):
     done = edgeconv(
         "verify", demo_run.out / "Demo.int8.tflite",
@@ -59,6 +60,7 @@ def test_a_failed_gate_is_exit_code_1(demo_run):
     assert done.stdout.decode().startswith(("FAIL", "INCONCLUSIVE"))
 
 
+@pytest.mark.slow
 def test_too_few_pictures_are_exit_code_3(demo_run, pictures):
     done = edgeconv("verify", demo_run.out / "Demo.fp32.onnx", "--images", pictures, "--json")
     assert done.returncode == 3
@@ -78,6 +80,7 @@ def test_classify_reports_the_bad_file_and_does_the_rest(demo_run, pictures):
     assert b"no moderation model" in done.stderr
 
 
+@pytest.mark.slow
 def test_classify_reads_stdin_and_models_by_name(pictures):
     content = next(pictures.glob("pattern-*.png")).read_bytes()
     done = edgeconv("classify", "demo", "-", "--json", input=content)
@@ -86,6 +89,7 @@ def test_classify_reads_stdin_and_models_by_name(pictures):
     assert sum(answer["scores"].values()) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_model_and_artifact_agree(demo_run, pictures):
     by_name, by_file = (
         json.loads(edgeconv("classify", model, pictures, "--json").stdout)

@@ -73,6 +73,7 @@ def test_the_exported_file_is_what_is_run(found, demo, pictures):
     assert all(one.name.startswith(f"{one.truth}/") for one in found.mistakes)
 
 
+@pytest.mark.slow
 def test_model_and_file_agree_and_a_spoilt_one_does_not(found, demo_artifact, pictures, tmp_path):
     same = evaluate("demo", pictures, against=demo_artifact)
     assert same.confusion == found.confusion
@@ -125,6 +126,7 @@ def test_saved_points_are_in_the_file_and_decide(copied, pictures):
     assert again.points[0].chosen
 
 
+@pytest.mark.slow
 def test_a_fitted_temperature_is_in_the_spec_and_in_the_scores(pictures, tmp_path):
     page = tmp_path / "calibrated.toml"
     found = evaluate("demo", pictures, fit_temperature=True, presets=True, toml=page)

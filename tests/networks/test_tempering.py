@@ -56,6 +56,7 @@ def test_keras(ending):
     hold(before, network.with_temperature(HOT).scores(inputs), "softmax")
 
 
+@pytest.mark.slow
 def test_the_demo_and_what_is_exported_of_it(demo, small_pixels):
     from edgeconv.classifier import load_classifier
     from edgeconv.networks.tempering import divide_logits

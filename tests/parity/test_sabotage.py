@@ -119,6 +119,7 @@ def test_normalisation_twice_fails_the_tensor_gate(sabotaged, reference):
     assert verdicts(sabotaged(normalise_again), reference)[0]["tensor"] is Verdict.FAIL
 
 
+@pytest.mark.slow
 def test_a_frozen_graph_without_normalisation_fails_the_pixels_gate(demo, pictures, tmp_path):
     """Reference and file agree on the tensor here; the original itself gives the mistake away."""
     forgetful = replace(

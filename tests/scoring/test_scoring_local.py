@@ -35,6 +35,7 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_and_repeats_nothing(work, tmp_path):
     make, chunks = work
     alone = list(local.run(make(Brightness(), "alone"), chunks, 1))

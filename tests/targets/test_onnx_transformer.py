@@ -108,6 +108,7 @@ def test_a_weight_outside_is_the_one_that_counts(frozen, pictures, expected, tmp
     assert np.abs(run(tmp_path / "zeroed.onnx", pictures) - expected).max() > 0.01
 
 
+@pytest.mark.slow
 def test_the_demo_is_the_same_with_its_dense_layers_outside(frozen_demo, tmp_path):
     random = np.random.default_rng(0)
     pictures = random.integers(0, 256, (3, 224, 224, 3)).astype(np.uint8)

@@ -36,10 +36,11 @@ def test_the_contract_says_what_an_integer_score_means(demo_run, details):
 
 
 def test_sizes_shrink_as_promised(demo_run):
-    size = {result.path: result.bytes for result in demo_run.parity.artifacts}
+    size = {entry.path: entry.bytes for entry in demo_run.manifest.artifacts}
     assert size["Demo.fp16.tflite"] < 0.55 * size["Demo.fp32.tflite"]
     assert size["Demo.int8.tflite"] < 0.35 * size["Demo.fp32.tflite"]
 
 
-def test_dynamic_is_judged(demo_run):
-    assert demo_run["Demo.dynamic.tflite"].verdict is Verdict.PASS
+@pytest.mark.slow
+def test_dynamic_is_judged(verified_run):
+    assert verified_run["Demo.dynamic.tflite"].verdict is Verdict.PASS

@@ -104,6 +104,7 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(
     assert same_weights(run.weights, uninterrupted[0].weights)
 
 
+@pytest.mark.slow
 def test_an_interruption_while_the_body_is_frozen_changes_nothing_either(
     tiny_spec: MakeSpec, uninterrupted: tuple[TrainingRun, Recorder], tmp_path: Path
 ) -> None:
@@ -175,6 +176,7 @@ def test_a_state_that_cannot_be_read_is_an_error(tiny_spec: MakeSpec, tmp_path: 
         train(tiny_spec(), None, tmp_path)
 
 
+@pytest.mark.slow
 def test_the_seed_decides(tiny_spec: MakeSpec, tmp_path: Path) -> None:
     one, same, other = (
         train(tiny_spec(), None, tmp_path / name, epochs=1, seed=seed)

@@ -147,6 +147,7 @@ def test_a_broken_picture_is_refused_before_the_first_step_where_strict(
     assert not (tmp_path / "out" / STATE).exists()
 
 
+@pytest.mark.slow
 def test_a_run_stops_where_nothing_gets_better(tiny_spec: MakeSpec, tmp_path: Path) -> None:
     spec = tiny_spec(epochs=30, patience=2, optimizer={"learning_rate": 1e-12})
     run = train(spec, None, tmp_path)
@@ -156,6 +157,7 @@ def test_a_run_stops_where_nothing_gets_better(tiny_spec: MakeSpec, tmp_path: Pa
     assert train(spec, None, tmp_path).history == run.history
 
 
+@pytest.mark.slow
 def test_bfloat16_computes_otherwise_and_keeps_float32_weights(
     tiny_spec: MakeSpec, tmp_path: Path
 ) -> None:
@@ -174,6 +176,7 @@ def test_bfloat16_computes_otherwise_and_keeps_float32_weights(
     assert tf_keras.mixed_precision.global_policy().name == "float32"
 
 
+@pytest.mark.slow
 def test_features_of_a_frozen_body_are_computed_once_and_change_nothing(
     tiny_spec: MakeSpec, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,6 +84,7 @@ def test_pixels_that_do_not_fit(tmp_path: Path, pixels: Any) -> None:
         load(path).predict({"image": pixels})
 
 
+@pytest.mark.slow
 def test_a_description_that_is_not_that_of_the_program(tmp_path: Path) -> None:
     path = tmp_path / "image.mlpackage"
 

@@ -29,6 +29,7 @@ def scores_of(path: Path, pictures: Any, **options: Any) -> Any:
     return np.array(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "tolerance"),
     [
@@ -49,6 +50,7 @@ def test_both_formats_compute_what_keras_computes(
     np.testing.assert_allclose(fast[:4], oracle, atol=5e-5)
 
 
+@pytest.mark.slow
 def test_features_of_a_classifier(mobilenets: Path) -> None:
     model = load(mobilenets / "fp16.mlpackage")
     assert model.labels == tuple("abcde")
@@ -56,6 +58,7 @@ def test_features_of_a_classifier(mobilenets: Path) -> None:
     assert {type(feature) for feature in model.outputs} == {LabelFeature, ScoresFeature}
 
 
+@pytest.mark.slow
 def test_rounding_estimates_drift(mobilenets: Path) -> None:
     pictures = np.load(mobilenets / "pictures.npy")[:3]
     for name in ("fp16.mlpackage", "network.mlmodel"):
@@ -71,6 +74,7 @@ def test_rounding_estimates_drift(mobilenets: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_relu6_in_four_layers_is_fused_unless_its_parts_are_asked_for(mobilenets: Path) -> None:
     path = mobilenets / "network.mlmodel"
     picture = {"image": np.load(mobilenets / "pictures.npy")[0]}
@@ -87,6 +91,7 @@ def test_a_relu6_in_four_layers_is_fused_unless_its_parts_are_asked_for(mobilene
     np.testing.assert_allclose(together, model.intermediates(picture, [last])[last], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_loading_takes_less_than_a_second(mobilenets: Path) -> None:
     load(mobilenets / "fp16.mlpackage")
     started = time.process_time()
