@@ -2,8 +2,7 @@
 
 What ships takes one. For a batch its input and output are declared open, and what is cheap for one
 row and dear for thousands is replaced: a number looked up by comparing it with every entry of a
-table, and whole passes over the columns before a dense layer. For LAION's head over ViT-L/14 that
-is 6 microseconds a row instead of 130 (one core, batches of 256). Whoever uses the result holds it
+table, and whole passes over the columns before a dense layer. Whoever uses the result holds it
 against the file itself first: :mod:`edgeconv.scoring.onnx_batches`.
 """
 
