@@ -29,19 +29,10 @@ def input_shape(spec: ModelSpec) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class FrozenGraph:
-    """A network traced once, with its normalisation.
-
-    ``function`` takes one float32 tensor of :attr:`input_shape` named :attr:`input_name` (RGB
-    pixels 0..255, or an embedding) and gives float32 (1, labels) scores. The batch is fixed at 1:
-    that is what ships, and what every converter fuses best. Its variables are those of ``network``,
-    which is held for their sake; :mod:`edgeconv.freezing` turns them into constants.
-    """
+class FrozenNetwork:
+    """What every frozen network takes is what its spec says."""
 
     spec: ModelSpec
-    function: Any
-    network: Any
-    onnx: None = None
 
     @property
     def input_name(self) -> str:
@@ -50,6 +41,21 @@ class FrozenGraph:
     @property
     def input_shape(self) -> tuple[int, ...]:
         return input_shape(self.spec)
+
+
+@dataclass(frozen=True)
+class FrozenGraph(FrozenNetwork):
+    """A network traced once, with its normalisation.
+
+    ``function`` takes one float32 tensor of :attr:`input_shape` named :attr:`input_name` (RGB
+    pixels 0..255, or an embedding) and gives float32 (1, labels) scores. The batch is fixed at 1:
+    that is what ships, and what every converter fuses best. Its variables are those of ``network``,
+    which is held for their sake; :mod:`edgeconv.freezing` turns them into constants.
+    """
+
+    function: Any
+    network: Any
+    onnx: None = None
 
     @property
     def graph_def(self) -> Any:

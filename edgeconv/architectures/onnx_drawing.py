@@ -11,11 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.formats.onnx_model import OnnxModel
+from edgeconv.formats.onnx_model import OPSET, OnnxModel
 from edgeconv.freezing import LARGE
-
-OPSET = 17
-"""The newest that TensorRT 8.6 (JetPack 5) reads."""
 
 IR_VERSION = 8
 """That of opset 17."""

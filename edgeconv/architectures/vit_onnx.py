@@ -21,9 +21,8 @@ from edgeconv.architectures import BOTH_SCORES, SCORES
 from edgeconv.architectures.onnx_drawing import Drawing, Shape
 from edgeconv.architectures.vit_options import Options, options_of
 from edgeconv.formats.onnx_model import OnnxModel
-from edgeconv.spec import ONE_LOGIT, Input, ModelSpec
-
-INPUT, OUTPUT = "image", "scores"
+from edgeconv.frozen import OUTPUT_NAME, input_name
+from edgeconv.spec import ONE_LOGIT, ModelSpec
 
 
 def weight_shapes(spec: ModelSpec) -> dict[str, Shape]:
@@ -47,7 +46,7 @@ def onnx_model(spec: ModelSpec, tensors: Mapping[str, NDArray[np.float32]]) -> O
     """
     height, width = spec.pictures.size
     return _drawn(spec).model(
-        tensors, (INPUT, (1, 3, height, width)), (OUTPUT, (1, len(spec.labels)))
+        tensors, (input_name(spec), (1, 3, height, width)), (OUTPUT_NAME, (1, len(spec.labels)))
     )
 
 
@@ -55,20 +54,21 @@ def _drawn(spec: ModelSpec) -> Drawing:
     options, size = options_of(spec)
     drawing = Drawing("vit")
     tower = _Tower(options, drawing)
-    x = tower.embedded(_normalised(drawing, spec.pictures), options.grid(size))
+    x = tower.embedded(_normalised(drawing, spec), options.grid(size))
     for number in range(options.depth):
         x = tower.block(number, x)
-    drawing.rename(_scores(drawing, spec, *tower.features(x)), OUTPUT)
+    drawing.rename(_scores(drawing, spec, *tower.features(x)), OUTPUT_NAME)
     return drawing
 
 
-def _normalised(drawing: Drawing, given: Input) -> str:
+def _normalised(drawing: Drawing, spec: ModelSpec) -> str:
     """``(p * scale - mean) / std``"""
+    given = spec.pictures
 
     def by_channel(values: Any) -> str:
         return drawing.constant(np.float32(values).reshape(1, -1, 1, 1))
 
-    x = drawing.node("Mul", "pixels", INPUT, drawing.constant(given.scale))
+    x = drawing.node("Mul", "pixels", input_name(spec), drawing.constant(given.scale))
     x = drawing.node("Sub", "pixels", x, by_channel(given.mean))
     return drawing.node("Div", "pixels", x, by_channel(given.std))
 

@@ -98,7 +98,7 @@ def progress() -> Iterator[Progress]:
 
     console = stderr()
     if not console.is_terminal:
-        yield _Lines()
+        yield Lines()
         return
     with Progress(
         SpinnerColumn(),
@@ -112,7 +112,7 @@ def progress() -> Iterator[Progress]:
         yield _Bars(bars)
 
 
-class _Lines:
+class Lines:
     """One line a step, for logs."""
 
     def step(self, text: str, total: int | None = None) -> None:

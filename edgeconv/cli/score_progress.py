@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
-from edgeconv.cli.console import stderr
+from edgeconv.cli.console import Lines, stderr
 
 if TYPE_CHECKING:
     from edgeconv.scoring.watching import Tally
@@ -34,7 +34,7 @@ def display() -> Iterator[Display]:
     """A bar on a terminal, else a line now and then."""
     console = stderr()
     if not console.is_terminal:
-        yield _Lines()
+        yield _ScoringLines()
         return
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
@@ -64,20 +64,11 @@ def _duration(seconds: float) -> str:
     )
 
 
-class _Lines:
-    """For logs."""
+class _ScoringLines(Lines):
+    """With a line now and then of how far it is."""
 
     def __init__(self) -> None:
         self._due = 0.0
-
-    def step(self, text: str, total: int | None = None) -> None:
-        sys.stderr.write(f"{text} ({total})\n" if total else f"{text}\n")
-
-    def advance(self) -> None:
-        pass
-
-    def note(self, text: str) -> None:
-        sys.stderr.write(f"note: {text}\n")
 
     def __call__(self, tally: Tally) -> None:
         if monotonic() < self._due and tally.counts.rows < tally.planned:

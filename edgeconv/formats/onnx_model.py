@@ -11,6 +11,9 @@ from edgeconv.errors import ConversionError
 from edgeconv.formats.onnx_file import write_model
 from edgeconv.freezing import Weight
 
+OPSET = 17
+"""The newest that TensorRT 8.6 (JetPack 5) reads."""
+
 
 @dataclass(frozen=True)
 class OnnxModel:

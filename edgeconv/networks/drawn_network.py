@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgeconv.architectures import build, draw
 from edgeconv.checkpoints.fitting import fill
 from edgeconv.formats.onnx_model import OnnxModel
-from edgeconv.frozen import FrozenGraph, input_name, input_shape
+from edgeconv.frozen import FrozenGraph, FrozenNetwork
 from edgeconv.generated_rows import RowStatistics, unknown_statistics
 from edgeconv.networks import halved
 from edgeconv.networks.keras_network import KerasNetwork
@@ -63,19 +63,10 @@ class DrawnNetwork:
 
 
 @dataclass(frozen=True)
-class FrozenDrawing:
+class FrozenDrawing(FrozenNetwork):
     """A drawn network as converters take it; see :class:`edgeconv.networks.Frozen`."""
 
-    spec: ModelSpec
     network: DrawnNetwork
-
-    @property
-    def input_name(self) -> str:
-        return input_name(self.spec)
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        return input_shape(self.spec)
 
     @cached_property
     def onnx(self) -> OnnxModel:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edgeconv.checkpoints.onnx_program import Ending, OnnxProgram
 from edgeconv.errors import CheckpointError, CheckpointMismatch, CorruptCheckpoint, SpecError
 from edgeconv.formats.onnx_model import OnnxModel
+from edgeconv.frozen import FrozenNetwork
 from edgeconv.generated_rows import RowStatistics, unknown_statistics
 from edgeconv.networks import halved, onnx_surgery
 from edgeconv.networks.tempering import tempered_onnx
@@ -103,21 +104,14 @@ class OnnxNetwork:
 
 
 @dataclass(frozen=True)
-class FrozenOnnx:
+class FrozenOnnx(FrozenNetwork):
     """An ONNX network as converters take it; see :class:`edgeconv.networks.Frozen`.
 
     ``proto`` holds normalisation and the last activation; input ``image`` (1, 3, H, W) RGB 0..255,
     output ``scores`` (1, labels).
     """
 
-    spec: ModelSpec
     proto: Any
-
-    input_name = onnx_surgery.INPUT_NAME
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        return (1, *self.spec.input_shape)
 
     @property
     def onnx(self) -> OnnxModel:

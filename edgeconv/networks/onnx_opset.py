@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-OPSET = 17
+from edgeconv.formats.onnx_model import OPSET
 
 _SAME = frozenset(
     {"AveragePool", "BatchNormalization", "Cast", "Constant", "ConstantOfShape", "Conv", "Dropout",

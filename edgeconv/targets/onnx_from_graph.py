@@ -15,15 +15,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from edgeconv.errors import ConversionError
-from edgeconv.formats.onnx_model import OnnxModel
+from edgeconv.formats.onnx_model import OPSET, OnnxModel
 from edgeconv.freezing import LARGE, light_graph
 from edgeconv.frozen import OUTPUT_NAME
 from edgeconv.networks import Frozen
 from edgeconv.spec import Embedding
 from edgeconv.targets.onnx_names import renamed, settled
-
-OPSET = 17
-
 
 _CATCH_ERRORS = "TF2ONNX_CATCH_ERRORS"
 

@@ -6,13 +6,16 @@ activations when others lie in their memory already.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.formats.tflite_flatbuffer import pack, unpack
+
+if TYPE_CHECKING:
+    from ai_edge_litert.schema_py_generated import ModelT
 
 
 def to_int8(
@@ -49,7 +52,8 @@ def _with_ranges(model: bytes, calibration: Iterable[NDArray[np.float32]]) -> by
 
     unpacked = unpack(model)
     tensors = unpacked.subgraphs[0].tensors
-    for index, (least, greatest) in _ranges(model, calibration).items():
+    ranges_of = _ranges(model, _activations(unpacked), calibration)
+    for index, (least, greatest) in ranges_of.items():
         ranges = QuantizationParametersT()
         ranges.min, ranges.max = [least], [greatest]
         tensors[index].quantization = ranges
@@ -57,11 +61,10 @@ def _with_ranges(model: bytes, calibration: Iterable[NDArray[np.float32]]) -> by
 
 
 def _ranges(
-    model: bytes, calibration: Iterable[NDArray[np.float32]]
+    model: bytes, activations: Sequence[int], calibration: Iterable[NDArray[np.float32]]
 ) -> dict[int, tuple[float, float]]:
     interpreter = _watched(model)
     (given,) = interpreter.get_input_details()
-    activations = _activations(model)
     found: dict[int, tuple[float, float]] = {}
     for inputs in calibration:
         interpreter.set_tensor(given["index"], inputs)
@@ -91,11 +94,10 @@ def _watched(model: bytes) -> Any:
     return interpreter
 
 
-def _activations(model: bytes) -> list[int]:
+def _activations(unpacked: ModelT) -> list[int]:
     """Indices of the float32 tensors that are computed, not stored."""
     from ai_edge_litert.schema_py_generated import TensorType
 
-    unpacked = unpack(model)
     return [
         index
         for index, tensor in enumerate(unpacked.subgraphs[0].tensors)
