@@ -8,6 +8,7 @@ outside until somebody wants the whole.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -45,6 +46,24 @@ class LightGraph:
             else:
                 whole.node.append(node)
         return whole
+
+    def matrices(self) -> list[str]:
+        """Names of the large weights that are nothing but right factors of matrix products."""
+        uses: defaultdict[str, list[tuple[Any, int]]] = defaultdict(list)
+        for node in self.graph_def.node:
+            for place, name in enumerate(node.input):
+                if not name.startswith("^"):
+                    uses[name].append((node, place))
+
+        def only_multiplies(name: str) -> bool:
+            return bool(uses[name]) and all(
+                only_multiplies(node.name)
+                if node.op == "Identity"
+                else node.op == "MatMul" and place == 1 and not node.attr["transpose_b"].b
+                for node, place in uses[name]
+            )
+
+        return [name for name in self.weights if only_multiplies(name)]
 
 
 def light_graph(function: Any, large: int = LARGE) -> LightGraph:

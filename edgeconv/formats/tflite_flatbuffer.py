@@ -60,7 +60,7 @@ def pack(model: ModelT) -> bytes:
         builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
     finally:
         model.buffers = unaligned
-    return bytes(builder.Output())
+    return bytes(memoryview(builder.Bytes)[builder.Head() :])  # Output() would copy it once more
 
 
 def rename_tensors(model: ModelT, *, input_name: str, output_name: str) -> None:

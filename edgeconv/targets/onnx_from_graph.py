@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from edgeconv.errors import ConversionError
 from edgeconv.formats.onnx_model import OPSET, OnnxModel
@@ -39,7 +37,7 @@ def from_graph(frozen: Frozen, large: int = LARGE) -> OnnxModel:
 
     tf2onnx.logging.set_level(logging.ERROR)
     graph = light_graph(frozen.function, large)
-    matrices = _matrices(graph.graph_def, graph.weights)
+    matrices = graph.matrices()
     given, scores = f"{frozen.input_name}:0", f"{OUTPUT_NAME}:0"
     try:
         with _optimised_in_place():
@@ -70,22 +68,3 @@ def _optimised_in_place() -> Iterator[None]:
             del os.environ[_CATCH_ERRORS]
         else:
             os.environ[_CATCH_ERRORS] = before
-
-
-def _matrices(graph_def: Any, weights: Collection[str]) -> list[str]:
-    """The weights that are nothing but right factors of matrix products."""
-    uses: defaultdict[str, list[tuple[Any, int]]] = defaultdict(list)
-    for node in graph_def.node:
-        for place, name in enumerate(node.input):
-            if not name.startswith("^"):
-                uses[name].append((node, place))
-
-    def only_multiplies(name: str) -> bool:
-        return bool(uses[name]) and all(
-            only_multiplies(node.name)
-            if node.op == "Identity"
-            else node.op == "MatMul" and place == 1 and not node.attr["transpose_b"].b
-            for node, place in uses[name]
-        )
-
-    return [name for name in weights if only_multiplies(name)]

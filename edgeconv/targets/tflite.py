@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,12 @@ from edgeconv.contract import Contract, EmbeddingTensor, InputTensor, OutputTens
 from edgeconv.errors import ConversionError
 from edgeconv.formats.tflite_inspect import io_quantisation, read_precision, score_step
 from edgeconv.formats.tflite_metadata import attach
-from edgeconv.freezing import light_graph
 from edgeconv.frozen import OUTPUT_NAME
 from edgeconv.networks import Frozen
 from edgeconv.spec import Embedding
 from edgeconv.targets import Form, Options, PrecisionName
 from edgeconv.targets.inputs import described_input
+from edgeconv.targets.tflite_from_graph import from_graph
 from edgeconv.targets.tflite_int8 import to_int8
 
 
@@ -68,23 +69,16 @@ class TFLiteConverter:
     def _converted(self, precision: PrecisionName) -> bytes:
         import tensorflow as tf
 
-        function = self._frozen.function
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
-        # By itself it would freeze what is frozen, which takes longer than all the rest.
-        converter._freeze_concrete_function = lambda: (
-            light_graph(function).complete(),
-            [tensor for tensor in function.inputs if tensor.dtype != tf.resource],
-            function.outputs,
-            function,
-        )
-        if precision != "fp32":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if precision == "fp16":
-            converter.target_spec.supported_types = [tf.float16]
-        converter._experimental_disable_per_channel_quantization_for_dense_layers = (
-            self._plain_dense
-        )
-        return bytes(converter.convert())
+        def configure(converter: Any) -> None:
+            if precision != "fp32":
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            if precision == "fp16":
+                converter.target_spec.supported_types = [tf.float16]
+            converter._experimental_disable_per_channel_quantization_for_dense_layers = (
+                self._plain_dense
+            )
+
+        return from_graph(self._frozen.function, configure)
 
     @property
     def _plain_dense(self) -> bool:
