@@ -28,6 +28,7 @@ from edgeconv.export_request import DEMO, Request, plan
 from edgeconv.files import locked, move_into_place, sha256_of, size_of, staging, write_atomically
 from edgeconv.golden import with_golden_scores
 from edgeconv.manifest import MANIFEST, PARITY, REPORT, Manifest, ManifestEntry, read_manifest
+from edgeconv.memory import give_back
 from edgeconv.parity.decoded import decode_set
 from edgeconv.parity.embedding_set import (
     CALIBRATION_SEED,
@@ -284,6 +285,7 @@ def _convert_all(
                 converters[form.target], form, classifier, golden, options, refitting, stage / name
             )
         )
+        give_back()
         seconds[name] = round(perf_counter() - start, 3)
     return artifacts, seconds
 

@@ -84,7 +84,9 @@ class Encoding(tf_keras.layers.Layer):  # type: ignore[misc]
         positions = self._positions(numbers) if self._look_up else tf.zeros_like(numbers)
         wide = tf.concat([known, positions], axis=1)
         sources = [*range(length), *columns]
-        standardised = (wide - tf.gather(self._mean, sources)) / tf.gather(self._deviation, sources)
+        # A variable that is gathered from would keep the graph from being frozen without copies.
+        mean, deviation = (tf.identity(weight) for weight in (self._mean, self._deviation))
+        standardised = (wide - tf.gather(mean, sources)) / tf.gather(deviation, sources)
         # Last, because TFLite folds a division that stands before a dense layer into its weights;
         # rounded to integers, those of positions then leave nothing of all others.
         places = np.arange(length)

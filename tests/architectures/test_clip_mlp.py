@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from vit_specs import randomised_vit, vit_pixels
 
+from edgeconv import freezing
 from edgeconv.architectures import build, clip_mlp, lookup
 from edgeconv.errors import SpecError
 from edgeconv.networks.keras_network import KerasNetwork
@@ -94,6 +95,17 @@ def test_embeddings_have_norm_one(without: Any) -> None:
     given, model, pixels, _ = without
     found = embeddings(model, normalise(pixels, given.input))
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("look_up", [False, True])
+def test_it_is_frozen_without_copies_of_its_weights(
+    look_up: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One gathering from a variable, and tensorflow inlines the whole: ten times a tower's size."""
+    given = spec(look_up)
+    frozen = KerasNetwork(build(given)).freeze(given)
+    monkeypatch.setattr(freezing, "_inlined", lambda function: pytest.fail("it was inlined"))
+    assert len(freezing.light_graph(frozen.function, 1 << 10).matrices()) == 2 * 6
 
 
 def test_numbers_are_looked_up_behind_the_tower(without: Any) -> None:
