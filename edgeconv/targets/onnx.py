@@ -106,4 +106,9 @@ class OnnxConverter:
 
     def _int8(self) -> OnnxModel:
         assert self._options.calibration is not None
-        return to_int8(self._float32, self._options.calibration, self._frozen.input_name)
+        return to_int8(
+            self._float32,
+            self._options.calibration,
+            self._frozen.input_name,
+            needs_float32(self._frozen.spec),
+        )

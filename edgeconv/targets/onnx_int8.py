@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.formats.onnx_model import OnnxModel
+from edgeconv.targets.onnx_int8_dense import Inputs, to_int8_dense
 
 # Softmax stays in float: its scores would otherwise be rounded to 1/256.
 QUANTISED_OPS = [
@@ -31,18 +33,30 @@ QUANTISED_OPS = [
     "Transpose",
 ]
 
-QUANTISED_OPS_OF_TRANSFORMERS = ["Conv", "Gemm", "MatMul"]
-"""With its residuals and normalisations in uint8 too, a ViT answers near chance."""
 
+def to_int8(
+    model: OnnxModel,
+    calibration: NDArray[Any],
+    input_name: str,
+    stays_float32: Callable[[str], bool],
+) -> OnnxModel:
+    """Static QDQ: uint8 activations, int8 weights per channel.
 
-def to_int8(model: OnnxModel, calibration: NDArray[Any], input_name: str) -> OnnxModel:
-    """Static QDQ by ONNX Runtime: uint8 activations, int8 weights per channel.
+    By ONNX Runtime's tool; a transformer by :mod:`~edgeconv.targets.onnx_int8_dense`.
 
     Args:
         model: in float32; it is left as it is.
         calibration: (N, H, W, 3) uint8 pixels, or (N, length) float32 embeddings.
         input_name: which input takes them.
+        stays_float32: whether the node of that name is left alone.
     """
+    tensors = ({input_name: _as_tensor(given)} for given in calibration)
+    if any(node.op_type == "LayerNormalization" for node in model.proto.graph.node):
+        return to_int8_dense(model, tensors, stays_float32)
+    return _by_onnx_runtime(model, tensors)
+
+
+def _by_onnx_runtime(model: OnnxModel, tensors: Iterator[Inputs]) -> OnnxModel:
     import onnx
     from onnxruntime.quantization import (
         CalibrationMethod,
@@ -51,7 +65,6 @@ def to_int8(model: OnnxModel, calibration: NDArray[Any], input_name: str) -> Onn
         quantize_static,
     )
 
-    is_transformer = any(n.op_type == "LayerNormalization" for n in model.proto.graph.node)
     inferred = OnnxModel(onnx.shape_inference.infer_shapes(model.proto), model.weights)
     logging.getLogger().setLevel(logging.ERROR)  # it advises pre-processing we have done
     with tempfile.TemporaryDirectory() as folder:
@@ -60,9 +73,9 @@ def to_int8(model: OnnxModel, calibration: NDArray[Any], input_name: str) -> Onn
         quantize_static(
             source,
             made,
-            _Calibration(calibration, input_name),
+            _Calibration(tensors),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=QUANTISED_OPS_OF_TRANSFORMERS if is_transformer else QUANTISED_OPS,
+            op_types_to_quantize=QUANTISED_OPS,
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
@@ -74,10 +87,10 @@ def to_int8(model: OnnxModel, calibration: NDArray[Any], input_name: str) -> Onn
 class _Calibration:
     """Feeds calibration pictures or rows to ONNX Runtime's calibrator, one at a time."""
 
-    def __init__(self, inputs: NDArray[Any], name: str) -> None:
-        self._tensors = ({name: _as_tensor(given)} for given in inputs)
+    def __init__(self, tensors: Iterator[Inputs]) -> None:
+        self._tensors = tensors
 
-    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+    def get_next(self) -> Inputs | None:
         return next(self._tensors, None)
 
 

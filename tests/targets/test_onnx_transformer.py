@@ -64,8 +64,8 @@ def expected(frozen, pictures):
 
 
 @pytest.fixture(scope="module")
-def written(frozen, tmp_path_factory):
-    converter = OnnxConverter(frozen, Options())
+def written(frozen, pictures, tmp_path_factory):
+    converter = OnnxConverter(frozen, Options(calibration=pictures))
     folder = tmp_path_factory.mktemp("onnx")
 
     def write(precision):
@@ -81,6 +81,15 @@ def run(path, pictures):
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     tensors = pictures.transpose(0, 3, 1, 2)[:, None].astype(np.float32)
     return np.concatenate([session.run(None, {"image": tensor})[0] for tensor in tensors])
+
+
+def optimised(path, folder):
+    """How many operations of each kind ONNX Runtime runs."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.optimized_model_filepath = str(folder / "optimised.onnx")
+    onnxruntime.InferenceSession(str(path), options)
+    return kinds(onnx.load(folder / "optimised.onnx").graph)
 
 
 def kinds(graph):
@@ -133,11 +142,7 @@ def test_layer_normalisations_are_one_operation_each(written):
 
 
 def test_onnx_runtime_fuses_every_gelu(written, tmp_path):
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
-    onnxruntime.InferenceSession(str(written("fp32")), options)
-    found = kinds(onnx.load(tmp_path / "optimised.onnx").graph)
+    found = optimised(written("fp32"), tmp_path)
     assert (found["Gelu"], found["Erf"]) == (2, 0)
 
 
@@ -154,7 +159,12 @@ def test_fusing_leaves_another_normalisation_alone(frozen):
 
 @pytest.mark.parametrize(
     ("precision", "weight_type", "tolerance"),
-    [("fp32", "float32", 2e-6), ("fp16", "float16", 0.02), ("dynamic", "int8", 0.1)],
+    [
+        ("fp32", "float32", 2e-6),
+        ("fp16", "float16", 0.02),
+        ("dynamic", "int8", 0.1),
+        ("int8", "int8", 0.1),
+    ],
 )
 def test_each_precision_is_what_it_says(
     written, pictures, expected, precision, weight_type, tolerance
@@ -177,8 +187,30 @@ def test_dynamic_rounds_matrices_by_column_and_shares_what_it_rounds(written):
     assert scales == [1] * dense * blocks
 
 
-def test_two_conversions_give_the_same_bytes(frozen, written, tmp_path):
-    for precision in ("fp32", "fp16", "dynamic"):
+def test_int8_computes_dense_layers_in_integers_and_all_else_in_float(written, tmp_path):
+    found, blocks = optimised(written("int8"), tmp_path), 2
+    assert found["QGemm"] == 6 * blocks
+    # As in the dynamic file; no result is rounded again.
+    assert found["QuantizeLinear"] == 4 * blocks + 1
+    assert found["DequantizeLinear"] == 0
+    assert found["LayerNormalization"] == LAYER_NORMS
+    assert (found["Softmax"], found["Gelu"]) == (blocks + 1, blocks)
+
+
+def test_int8_rounds_to_the_range_that_calibration_saw(frozen, pictures, expected, tmp_path):
+    """Calibrated on plain black, it cannot tell pictures apart."""
+    errors = {}
+    for name, calibration in (("seen", pictures), ("unseen", np.zeros_like(pictures[:1]))):
+        converter = OnnxConverter(frozen, Options(calibration=calibration))
+        converter.write(Form("onnx", "int8", ".onnx"), tmp_path / f"{name}.onnx")
+        errors[name] = np.abs(run(tmp_path / f"{name}.onnx", pictures) - expected).mean()
+    assert errors["unseen"] > 4 * errors["seen"]
+
+
+def test_two_conversions_give_the_same_bytes(frozen, pictures, written, tmp_path):
+    for precision in ("fp32", "fp16", "dynamic", "int8"):
         path = tmp_path / f"{precision}.onnx"
-        OnnxConverter(frozen, Options()).write(Form("onnx", precision, ".onnx"), path)
+        OnnxConverter(frozen, Options(calibration=pictures)).write(
+            Form("onnx", precision, ".onnx"), path
+        )
         assert path.read_bytes() == written(precision).read_bytes()
