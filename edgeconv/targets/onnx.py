@@ -91,9 +91,7 @@ class OnnxConverter:
     def _float32(self) -> OnnxModel:
         if self._frozen.onnx is not None:
             return self._frozen.onnx
-        model = from_graph(self._frozen)
-        fuse(model)
-        return model
+        return _drawn(self._frozen)
 
     def _fp32(self) -> OnnxModel:
         return self._float32
@@ -106,4 +104,12 @@ class OnnxConverter:
 
     def _int8(self) -> OnnxModel:
         assert self._options.calibration is not None
-        return to_int8(self._float32, self._options.calibration, self._frozen.input_name)
+        quantisable = self._options.quantisable
+        model = self._float32 if quantisable is None else _drawn(quantisable)
+        return to_int8(model, self._options.calibration, self._frozen.input_name)
+
+
+def _drawn(frozen: Frozen) -> OnnxModel:
+    model = from_graph(frozen)
+    fuse(model)
+    return model
