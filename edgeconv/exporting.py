@@ -145,6 +145,7 @@ def _run(request: Request, progress: Progress) -> ExportRun:
     calibration, audit = _calibration(request, classifier, frozen, samples, progress)
     options = Options(
         calibration=calibration.inputs if calibration else None,
+        quantisable=_quantisable(request, classifier, calibration, progress),
         compat=request.compat,
         minimum_ios=request.minimum_ios,
     )
@@ -252,6 +253,19 @@ def _refitting(classifier: Classifier, calibration: CalibrationSet | None) -> Re
         return None
     scores = classifier.scores(calibration.inputs)
     return RefittingSet(calibration.source, calibration.inputs, classifier.spec.labels, scores)
+
+
+def _quantisable(
+    request: Request,
+    classifier: Classifier,
+    calibration: CalibrationSet | None,
+    progress: Progress,
+) -> Frozen | None:
+    if calibration is None or all(form.precision != "int8" for form in request.forms):
+        return None
+    from edgeconv.quantising import quantisable
+
+    return quantisable(classifier, calibration.inputs, progress)
 
 
 def _golden(classifier: Classifier) -> Golden:

@@ -66,12 +66,12 @@ def _around(after: Any) -> _Sandwich | None:
 
     if not isinstance(after, tf_keras.layers.Dense) or not after.use_bias:
         return None
-    norm = _only_source(after)
+    norm = only_source(after)
     while isinstance(norm, tf_keras.layers.Dropout):
-        norm = _only_source(norm)
+        norm = only_source(norm)
     if not isinstance(norm, tf_keras.layers.BatchNormalization):
         return None
-    before = _only_source(norm)
+    before = only_source(norm)
     if (
         isinstance(before, tf_keras.layers.Dense)
         and before.activation.__name__ in HOMOGENEOUS
@@ -81,7 +81,7 @@ def _around(after: Any) -> _Sandwich | None:
     return None
 
 
-def _only_source(layer: Any) -> Any:
+def only_source(layer: Any) -> Any:
     """The layer that feeds this one, if it feeds nothing else and is used once."""
     if len(layer.inbound_nodes) != 1:
         return None
@@ -97,13 +97,7 @@ def _fold(sandwich: _Sandwich, before: Any, after: Any) -> None:
     With ``norm(x) = a x + b``, and any positive ``s`` for each feature: ``before`` is scaled by
     ``s``, ``after`` by ``a / s``, and ``after`` takes ``b`` into its bias.
     """
-    norm = sandwich.norm
-    scale = 1 / np.sqrt(np.float64(norm.moving_variance) + norm.epsilon)
-    if norm.scale:
-        scale = scale * np.float64(norm.gamma)
-    shift = -np.float64(norm.moving_mean) * scale
-    if norm.center:
-        shift = shift + np.float64(norm.beta)
+    scale, shift = scale_and_shift(sandwich.norm)
     kernel, bias = (np.float64(weights) for weights in after.get_weights())
     scaled = scale[:, None] * kernel
     share = _equalising(np.float64(before.get_weights()[0]), scaled)
@@ -111,6 +105,17 @@ def _fold(sandwich: _Sandwich, before: Any, after: Any) -> None:
     after.set_weights(
         [(scaled / share[:, None]).astype(np.float32), (bias + shift @ kernel).astype(np.float32)]
     )
+
+
+def scale_and_shift(norm: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """``a`` and ``b`` of ``norm(x) = a x + b`` for each channel."""
+    scale = 1 / np.sqrt(np.float64(norm.moving_variance) + norm.epsilon)
+    if norm.scale:
+        scale = scale * np.float64(norm.gamma)
+    shift = -np.float64(norm.moving_mean) * scale
+    if norm.center:
+        shift = shift + np.float64(norm.beta)
+    return scale, shift
 
 
 def _equalising(before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray[np.float64]:

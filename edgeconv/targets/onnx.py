@@ -91,9 +91,7 @@ class OnnxConverter:
     def _float32(self) -> OnnxModel:
         if self._frozen.onnx is not None:
             return self._frozen.onnx
-        model = from_graph(self._frozen)
-        fuse(model)
-        return model
+        return _drawn(self._frozen)
 
     def _fp32(self) -> OnnxModel:
         return self._float32
@@ -106,9 +104,17 @@ class OnnxConverter:
 
     def _int8(self) -> OnnxModel:
         assert self._options.calibration is not None
+        quantisable = self._options.quantisable
+        model = self._float32 if quantisable is None else _drawn(quantisable)
         return to_int8(
-            self._float32,
+            model,
             self._options.calibration,
             self._frozen.input_name,
             needs_float32(self._frozen.spec),
         )
+
+
+def _drawn(frozen: Frozen) -> OnnxModel:
+    model = from_graph(frozen)
+    fuse(model)
+    return model

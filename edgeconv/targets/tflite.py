@@ -53,20 +53,21 @@ class TFLiteConverter:
 
     def _made(self, form: Form) -> bytes:
         if form.precision == "int8":
+            quantisable = self._options.quantisable
             return to_int8(
-                self._float32,
+                self._float32 if quantisable is None else self._converted("fp32", quantisable),
                 self._calibration(),
                 pixels=not self._takes_rows,
                 plain_dense=self._plain_dense,
             )
         wanted_twice = form.precision == "fp32" and self._options.calibration is not None
-        return self._float32 if wanted_twice else self._converted(form.precision)
+        return self._float32 if wanted_twice else self._converted(form.precision, self._frozen)
 
     @cached_property
     def _float32(self) -> bytes:
-        return self._converted("fp32")
+        return self._converted("fp32", self._frozen)
 
-    def _converted(self, precision: PrecisionName) -> bytes:
+    def _converted(self, precision: PrecisionName, frozen: Frozen) -> bytes:
         import tensorflow as tf
 
         def configure(converter: Any) -> None:
@@ -78,7 +79,7 @@ class TFLiteConverter:
                 self._plain_dense
             )
 
-        return from_graph(self._frozen.function, configure)
+        return from_graph(frozen.function, configure)
 
     @property
     def _plain_dense(self) -> bool:

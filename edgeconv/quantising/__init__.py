@@ -1,0 +1,54 @@
+"""Makes a convolutional network ready for integer files: weights that every quantiser keeps.
+
+The classical ladder, a module a rung: normalisation, padding and activation inside the convolutions
+(:mod:`~edgeconv.quantising.fusing`); then layer after layer a least-squares fit with bias
+correction (:mod:`~edgeconv.quantising.reconstruction`) and rounding that looks at the inputs
+(:mod:`~edgeconv.quantising.rounding`). It is done once, on the Keras model. The result computes in
+float, and its weights lie on the grid that a stock quantiser finds for them (int8, a step for each
+channel): TFLite, ONNX and Core ML round it to the very same integers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeconv.architectures import export_form, family
+from edgeconv.classifier import Classifier
+from edgeconv.frozen import trace
+from edgeconv.networks import Frozen
+from edgeconv.normalising import normalise
+from edgeconv.progress import Progress
+from edgeconv.quantising.fusing import fused
+from edgeconv.quantising.reconstruction import reconstruct
+from edgeconv.spec import Embedding
+
+
+def quantisable(
+    classifier: Classifier, pixels: NDArray[Any], progress: Progress
+) -> Frozen | None:
+    """The network that integer files are to be made of.
+
+    Args:
+        classifier: the original; it is left as it is.
+        pixels: (N, H, W, 3) uint8 calibration pictures.
+        progress: told of every layer.
+
+    Returns:
+        A frozen network that takes and gives the same; None for any but a convolutional Keras
+        model.
+    """
+    from edgeconv.networks.keras_network import KerasNetwork
+
+    spec, network = classifier.spec, classifier.network
+    if (
+        not isinstance(network, KerasNetwork)
+        or isinstance(spec.input, Embedding)
+        or family(spec) != "convolutional"
+    ):
+        return None
+    model = fused(export_form(spec, network.model))
+    reconstruct(model, normalise(pixels, spec.input), progress)
+    return trace(spec, lambda normalised: model(normalised, training=False))
