@@ -26,9 +26,7 @@ from edgeconv.quantising.reconstruction import reconstruct
 from edgeconv.spec import Embedding
 
 
-def quantisable(
-    classifier: Classifier, pixels: NDArray[Any], progress: Progress
-) -> Frozen | None:
+def quantisable(classifier: Classifier, pixels: NDArray[Any], progress: Progress) -> Frozen | None:
     """The network that integer files are to be made of.
 
     Args:
@@ -37,18 +35,20 @@ def quantisable(
         progress: told of every layer.
 
     Returns:
-        A frozen network that takes and gives the same; None for any but a convolutional Keras
-        model.
+        A frozen network that takes and gives the same; None for any but a Keras model that takes
+        pictures.
     """
+    from edgeconv.networks.drawn_network import DrawnNetwork
     from edgeconv.networks.keras_network import KerasNetwork
 
     spec, network = classifier.spec, classifier.network
-    if (
-        not isinstance(network, KerasNetwork)
-        or isinstance(spec.input, Embedding)
-        or family(spec) != "convolutional"
-    ):
+    if not isinstance(network, KerasNetwork | DrawnNetwork) or isinstance(spec.input, Embedding):
         return None
     model = fused(export_form(spec, network.model))
-    reconstruct(model, normalise(pixels, spec.input), progress)
+    reconstruct(
+        model,
+        normalise(pixels, spec.input),
+        progress,
+        all_in_integers=family(spec) == "convolutional",
+    )
     return trace(spec, lambda normalised: model(normalised, training=False))

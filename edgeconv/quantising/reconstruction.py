@@ -9,6 +9,7 @@ section 4.2).
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,9 @@ RIDGE = 1e-2
 """Of the inputs' mean variance: how much it costs to move a weight that no input asks about."""
 
 
+_Rounding = Callable[[NDArray[np.float64], InputStatistics], NDArray[np.float64]]
+
+
 @dataclass(frozen=True)
 class _Values:
     """What a layer gives in both networks: batches in float16, which is finer than eight bits."""
@@ -34,14 +38,19 @@ class _Values:
     rounded: list[Any]
 
 
-def reconstruct(model: Any, inputs: NDArray[np.float32], progress: Progress) -> None:
+def reconstruct(
+    model: Any, inputs: NDArray[np.float32], progress: Progress, *, all_in_integers: bool
+) -> None:
     """Round all convolutions and dense layers of a model, in place.
 
     Args:
         model: as :func:`edgeconv.quantising.fusing.fused` gives it.
         inputs: (N, ...) as the model takes them; some dozens of typical ones at least.
         progress: told of every layer.
+        all_in_integers: whether the file will round what every layer gives; otherwise it rounds
+            what goes into the dense layers, and computes all else in float.
     """
+    through = _through if all_in_integers else _through_in_float
     first, *layers = model.layers
     batches = [inputs[start : start + BATCH] for start in range(0, len(inputs), BATCH)]
     values = {first.name: _Values(batches, batches)}
@@ -50,7 +59,7 @@ def reconstruct(model: Any, inputs: NDArray[np.float32], progress: Progress) -> 
     for layer in layers:
         sources = _sources(layer)
         given = [values[source] for source in sources]
-        values[layer.name] = given[0] if _is_idle(layer) else _through(layer, given, len(inputs))
+        values[layer.name] = given[0] if _is_idle(layer) else through(layer, given, len(inputs))
         for source in sources:
             uses[source] -= 1
             if not uses[source]:
@@ -79,8 +88,21 @@ def _through(layer: Any, given: list[_Values], pictures: int) -> _Values:
 
     exact = _run(layer, [values.exact for values in given])
     if is_convolution(layer) or type(layer) is tf_keras.layers.Dense:
-        _round(layer, given[0], pictures)
+        _round(layer, given[0], pictures, _fitted)
     return _Values(exact, _on_grid(_run(layer, [values.rounded for values in given]), exact))
+
+
+def _through_in_float(layer: Any, given: list[_Values], pictures: int) -> _Values:
+    """What the layer gives; a dense one on a grid of its inputs, its weights rounded."""
+    import tf_keras
+
+    if type(layer) is tf_keras.layers.Dense:
+        (values,) = given
+        given = [_Values(values.exact, _on_grid(values.rounded, values.exact))]
+    exact = _run(layer, [values.exact for values in given])
+    if type(layer) is tf_keras.layers.Dense:
+        _round(layer, given[0], pictures, _kept)
+    return _Values(exact, _run(layer, [values.rounded for values in given]))
 
 
 def _run(layer: Any, given: list[list[Any]]) -> list[Any]:
@@ -112,8 +134,8 @@ def _on_grid(values: list[Any], exact: list[Any]) -> list[Any]:
     ]
 
 
-def _round(layer: Any, given: _Values, pictures: int) -> None:
-    """Fit weights and bias to what the float network gives, and put the weights on a grid."""
+def _round(layer: Any, given: _Values, pictures: int, made_of: _Rounding) -> None:
+    """Put weights on a grid, and correct the bias."""
     import tensorflow as tf
 
     statistics = InputStatistics(layer, pictures)
@@ -121,7 +143,7 @@ def _round(layer: Any, given: _Values, pictures: int) -> None:
         statistics.add(tf.cast(exact, tf.float32), tf.cast(rounded, tf.float32))
     kernel, *bias = (np.float64(weight) for weight in layer.get_weights())
     weights = _as_rows(layer, kernel)
-    made = _fitted(weights, statistics)
+    made = made_of(weights, statistics)
     # What a mean of the inputs adds to each row, before and after.
     shift = np.einsum("gri,gi->gr", weights, statistics.exact_mean) - np.einsum(
         "gri,gi->gr", made, statistics.rounded_mean
@@ -132,11 +154,22 @@ def _round(layer: Any, given: _Values, pictures: int) -> None:
 
 def _fitted(weights: NDArray[np.float64], statistics: InputStatistics) -> NDArray[np.float64]:
     """Ridge regression onto the float layer's results, then the grid."""
-    within = statistics.within
-    ridge = RIDGE * _spread(statistics)[:, None, None]
-    metric = within + ridge * np.eye(within.shape[-1])
+    metric, ridge = _metric(statistics)
     wanted = weights @ statistics.across + ridge * weights
     return round_weights(np.linalg.solve(metric, wanted.swapaxes(-2, -1)).swapaxes(-2, -1), metric)
+
+
+def _kept(weights: NDArray[np.float64], statistics: InputStatistics) -> NDArray[np.float64]:
+    """The grid alone: a fit of a transformer's wide layers follows the calibration pictures too
+    closely, and doubles the error on others."""
+    return round_weights(weights, _metric(statistics)[0])
+
+
+def _metric(statistics: InputStatistics) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(groups, inputs, inputs) mean products of the inputs, and the ridge (groups, 1, 1) in it."""
+    within = statistics.within
+    ridge = RIDGE * _spread(statistics)[:, None, None]
+    return within + ridge * np.eye(within.shape[-1]), ridge
 
 
 def _spread(statistics: InputStatistics) -> NDArray[np.float64]:

@@ -23,9 +23,7 @@ BLOCK = 32
 """Inputs whose errors are handed on to all later ones at once."""
 
 
-def round_weights(
-    weights: NDArray[np.float64], metric: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def round_weights(weights: NDArray[np.float64], metric: NDArray[np.float64]) -> NDArray[np.float64]:
     """The nearest weights, as ``metric`` measures distance, that lie on a grid for each row.
 
     Every converter finds the same grid again: it takes ``max |w| / 127`` as the step, and here some

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeconv.architectures import family
 from edgeconv.contract import Contract, EmbeddingTensor, InputTensor, OutputTensor, Precision
 from edgeconv.errors import ConversionError
 from edgeconv.formats.tflite_inspect import io_quantisation, read_precision, score_step
@@ -53,9 +54,11 @@ class TFLiteConverter:
 
     def _made(self, form: Form) -> bytes:
         if form.precision == "int8":
-            quantisable = self._options.quantisable
+            quantisable = self._options.quantisable or self._frozen
+            if family(self._frozen.spec) == "transformer":
+                return self._converted("dynamic", quantisable)
             return to_int8(
-                self._float32 if quantisable is None else self._converted("fp32", quantisable),
+                self._converted("fp32", quantisable),
                 self._calibration(),
                 pixels=not self._takes_rows,
                 plain_dense=self._plain_dense,
