@@ -15,6 +15,13 @@ MOVES_DATA = frozenset(
 )  # fmt: skip
 """Operations that compute no new value, and so have no precision of their own."""
 
+FLOAT_PRODUCTS = ("Conv", "Gemm", "MatMul")
+WEIGHTS_PLACE = {
+    **dict.fromkeys((*FLOAT_PRODUCTS, "ConvInteger", "MatMulInteger"), 1),
+    **dict.fromkeys(("QLinearConv", "QLinearMatMul"), 3),
+}
+"""Which input holds the weights, of the operations that multiply by such."""
+
 CLAMPS = frozenset({"Clip", "Relu"})
 """Runtimes fold these into the rounding of the operation before them."""
 
@@ -42,6 +49,7 @@ def read_precision(model: Any, asked: str) -> Precision:
         activation_type=_activation_type(model.graph, mostly_integer=in_float * 2 < len(computing)),
         weights={name: round(count / total, 4) for name, count in sorted(weights.items())},
         float_ops=round(in_float / max(1, len(computing)), 4),
+        float_products=round(_float_products(model.graph), 4),
     )
 
 
@@ -83,6 +91,22 @@ def _count_in_integers(graph: Any, computing: list[Any]) -> int:
         )
         for node in computing
     )
+
+
+def _float_products(graph: Any) -> float:
+    """The share of weights that are multiplied in float."""
+    values = {tensor.name: int(np.prod(tensor.dims)) for tensor in graph.initializer}
+    read = {node.output[0]: node for node in graph.node if node.op_type == "DequantizeLinear"}
+    multiplied = Counter[bool]()
+    for node in graph.node:
+        if node.op_type in WEIGHTS_PLACE:
+            name = node.input[WEIGHTS_PLACE[node.op_type]]
+            in_float = node.op_type in FLOAT_PRODUCTS and not (
+                name in read and node.input[0] in read
+            )
+            stored = read[name].input[0] if name in read else name
+            multiplied[in_float] += values.get(stored, 0)
+    return multiplied[True] / multiplied.total() if multiplied.total() else 1.0
 
 
 def _activation_type(graph: Any, *, mostly_integer: bool) -> str:

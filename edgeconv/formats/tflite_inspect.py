@@ -60,6 +60,9 @@ MOVES_DATA = frozenset(
 )
 """Operators that only move values, or change how they are written down. All others compute."""
 
+MULTIPLIES = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
+"""Operators that multiply by weights, their second input."""
+
 
 @dataclass(frozen=True)
 class Quantisation:
@@ -87,7 +90,7 @@ def read_precision(model: bytes, *, asked: str) -> Precision:
     - An operator computes in float when its result is float. The hybrid operators of a dynamic
       range file are such: they multiply int8 weights, by activations that they round on the fly,
       but every value that flows between operators is float. Such a file is known by its int8
-      ``weight_type`` beside a float32 ``activation_type``.
+      ``weight_type`` beside a float32 ``activation_type``; its products count as integer.
 
     Raises:
         ArtifactError: this is no TFLite model, or it holds no weights or computes nothing.
@@ -112,6 +115,7 @@ def read_precision(model: bytes, *, asked: str) -> Precision:
         activation_type=_dominant(activations),
         weights={kind: round(weights[kind] / weights.total(), 4) for kind in sorted(weights)},
         float_ops=round(in_float / len(results), 4),
+        float_products=round(_float_products(unpacked), 4),
     )
 
 
@@ -181,6 +185,16 @@ def _computing(model: ModelT) -> Iterator[tuple[SubGraphT, OperatorT]]:
         for operator in graph.operators:
             if _operator_name(model, operator) not in MOVES_DATA:
                 yield graph, operator
+
+
+def _float_products(model: ModelT) -> float:
+    """The share of weights that are multiplied in float: stored so, or handed on so."""
+    multiplied = Counter[bool]()
+    for graph, operator in _computing(model):
+        if _operator_name(model, operator) in MULTIPLIES:
+            weights = graph.tensors[operator.inputs[1]]
+            multiplied[dtype_of(weights) in FLOATS] += _values(weights)
+    return multiplied[True] / multiplied.total() if multiplied else 1.0
 
 
 def _operator_name(model: ModelT, operator: OperatorT) -> str | None:

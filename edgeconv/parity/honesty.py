@@ -21,8 +21,8 @@ def misnamed(precision: Precision) -> str | None:
     wanted = WEIGHT_TYPES.get(precision.asked, {precision.weight_type})
     if precision.weight_type not in wanted:
         return f"asked for as {precision.asked}, but its weights are {precision.weight_type}"
-    if precision.asked == "int8" and precision.float_ops > 0.5:
-        return f"asked for as int8, but {precision.float_ops:.0%} of its operations are float"
+    if precision.asked == "int8" and precision.float_products > 0.5:
+        return f"asked for as int8, but {precision.float_products:.0%} of it is multiplied in float"
     return None
 
 

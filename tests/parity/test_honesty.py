@@ -5,13 +5,14 @@ from edgeconv.parity.honesty import misnamed, not_worthwhile
 from edgeconv.parity.results import Latency
 
 
-def precision(asked, weight_type="int8", float_ops=0.0):
+def precision(asked, weight_type="int8", float_products=0.0):
     return Precision(
         asked=asked,
         weight_type=weight_type,
         activation_type="int8",
         weights={weight_type: 1.0},
-        float_ops=float_ops,
+        float_ops=0.5,
+        float_products=float_products,
     )
 
 
@@ -28,7 +29,7 @@ def test_an_int8_with_float_weights_is_a_lie():
 
 
 def test_an_int8_that_computes_in_float_is_a_lie():
-    assert "90% of its operations are float" in misnamed(precision("int8", float_ops=0.9))
+    assert "90% of it is multiplied in float" in misnamed(precision("int8", float_products=0.9))
 
 
 def test_no_smaller_and_slower_are_said():

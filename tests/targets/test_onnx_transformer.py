@@ -11,6 +11,7 @@ from edgeconv.architectures import build
 from edgeconv.formats.onnx_inspect import read_precision
 from edgeconv.formats.onnx_model import OnnxModel
 from edgeconv.networks.keras_network import KerasNetwork
+from edgeconv.parity.honesty import misnamed
 from edgeconv.spec import ModelSpec
 from edgeconv.targets import Form, Options
 from edgeconv.targets.onnx import OnnxConverter
@@ -195,6 +196,19 @@ def test_int8_computes_dense_layers_in_integers_and_all_else_in_float(written, t
     assert found["DequantizeLinear"] == 0
     assert found["LayerNormalization"] == LAYER_NORMS
     assert (found["Softmax"], found["Gelu"]) == (blocks + 1, blocks)
+
+
+def test_integers_that_are_multiplied_in_float_are_found_out(written):
+    model = onnx.load(written("int8"))
+    assert read_precision(model, asked="int8").float_products < 0.2
+    assert read_precision(onnx.load(written("dynamic")), asked="int8").float_products < 0.2
+    # Rows that nobody rounds: the matrices are still int8.
+    for node in model.graph.node:
+        if node.op_type == "Gemm":
+            node.input[0] = node.input[0].removesuffix("_read")
+    found = read_precision(model, asked="int8")
+    assert (found.weight_type, found.float_products) == ("int8", 1)
+    assert "multiplied in float" in misnamed(found)
 
 
 def test_int8_rounds_to_the_range_that_calibration_saw(frozen, pictures, expected, tmp_path):
