@@ -1,0 +1,110 @@
+"""Transformers at int8: matrices that are rounded for what goes into them."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import onnxruntime
+import pytest
+import tf_keras
+from ai_edge_litert.interpreter import Interpreter
+from vit_specs import randomised_vit, vit_pixels, vit_spec
+
+from edgeconv.architectures import build, export_form
+from edgeconv.networks.keras_network import KerasNetwork
+from edgeconv.normalising import normalise
+from edgeconv.progress import Silent
+from edgeconv.quantising import quantisable
+from edgeconv.quantising.fusing import fused
+from edgeconv.quantising.reconstruction import reconstruct
+from edgeconv.targets import Form, Options
+from edgeconv.targets.onnx import OnnxConverter
+from edgeconv.targets.tflite import TFLiteConverter
+
+SIZE = (64, 64)
+CALIBRATION, OTHERS = np.split(vit_pixels(64, SIZE), [40])
+
+
+@pytest.fixture(scope="module")
+def network():
+    return KerasNetwork(randomised_vit(build(vit_spec(SIZE))))
+
+
+@pytest.fixture(scope="module")
+def rounded(network):
+    classifier = SimpleNamespace(spec=vit_spec(SIZE), network=network)
+    return quantisable(classifier, CALIBRATION, Silent())
+
+
+@pytest.fixture(scope="module")
+def frozen(network):
+    return network.freeze(vit_spec(SIZE))
+
+
+@pytest.fixture(scope="module")
+def expected(frozen):
+    scores = frozen.scores(OTHERS)
+    assert scores.std(axis=0).min() > 0.01
+    return scores
+
+
+def litert(path):
+    interpreter = Interpreter(str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    (image,), (scores,) = interpreter.get_input_details(), interpreter.get_output_details()
+    found = []
+    for picture in OTHERS:
+        interpreter.set_tensor(image["index"], picture[None].astype(np.float32))
+        interpreter.invoke()
+        found.append(interpreter.get_tensor(scores["index"])[0])
+    return np.stack(found)
+
+
+def onnx_runtime(path):
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    tensors = OTHERS.transpose(0, 3, 1, 2)[:, None].astype(np.float32)
+    return np.concatenate([session.run(None, {"image": tensor})[0] for tensor in tensors])
+
+
+def dense_kernels(model):
+    return {
+        layer.name: layer.get_weights()[0]
+        for layer in model.layers
+        if type(layer) is tf_keras.layers.Dense
+    }
+
+
+def test_every_matrix_lies_on_the_grid_that_a_quantiser_finds(network):
+    spec = vit_spec(SIZE)
+    model = fused(export_form(spec, network.model))
+    pictures = normalise(CALIBRATION, spec.input)
+    reconstruct(model, pictures, Silent(), all_in_integers=False)
+    kernels = dense_kernels(model)
+    assert len(kernels) == 3 * 6 + 1
+    for name, kernel in kernels.items():
+        step = np.abs(kernel).max(axis=0) / 127
+        assert kernel / step == pytest.approx(np.rint(kernel / step), abs=1e-3), name
+
+
+def test_the_original_is_left_as_it_is(network, rounded, expected):
+    assert network.freeze(vit_spec(SIZE)).scores(OTHERS) == pytest.approx(expected, abs=1e-6)
+    assert np.abs(rounded.scores(OTHERS) - expected).max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("converter", "suffix", "run", "share"),
+    [
+        (TFLiteConverter, ".tflite", litert, 0.7),
+        # Its rows share one range: most of the error is theirs.
+        (OnnxConverter, ".onnx", onnx_runtime, 0.9),
+    ],
+)
+def test_errors_are_smaller_than_those_of_nearest_rounding(
+    frozen, rounded, expected, converter, suffix, run, share, tmp_path
+):
+    errors = {}
+    for name, quantised in (("nearest", None), ("rounded", rounded)):
+        path = tmp_path / f"{name}{suffix}"
+        options = Options(calibration=CALIBRATION, quantisable=quantised)
+        converter(frozen, options).write(Form(suffix[1:], "int8", suffix), path)
+        errors[name] = np.abs(run(path) - expected).mean()
+    assert errors["rounded"] < share * errors["nearest"], errors
