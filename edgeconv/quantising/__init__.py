@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.architectures import export_form, family
@@ -23,6 +22,7 @@ from edgeconv.normalising import normalise
 from edgeconv.progress import Progress
 from edgeconv.quantising.fusing import fused
 from edgeconv.quantising.reconstruction import reconstruct
+from edgeconv.quantising.smoothing import smooth
 from edgeconv.spec import Embedding
 
 
@@ -45,10 +45,9 @@ def quantisable(classifier: Classifier, pixels: NDArray[Any], progress: Progress
     if not isinstance(network, KerasNetwork | DrawnNetwork) or isinstance(spec.input, Embedding):
         return None
     model = fused(export_form(spec, network.model))
-    reconstruct(
-        model,
-        normalise(pixels, spec.input),
-        progress,
-        all_in_integers=family(spec) == "convolutional",
-    )
+    inputs, all_in_integers = normalise(pixels, spec.input), family(spec) == "convolutional"
+    if not all_in_integers:
+        progress.step("smoothing what dense layers read")
+        smooth(model, inputs)
+    reconstruct(model, inputs, progress, all_in_integers=all_in_integers)
     return trace(spec, lambda normalised: model(normalised, training=False))

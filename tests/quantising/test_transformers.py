@@ -16,6 +16,7 @@ from edgeconv.progress import Silent
 from edgeconv.quantising import quantisable
 from edgeconv.quantising.fusing import fused
 from edgeconv.quantising.reconstruction import reconstruct
+from edgeconv.quantising.smoothing import smooth
 from edgeconv.targets import Form, Options
 from edgeconv.targets.onnx import OnnxConverter
 from edgeconv.targets.tflite import TFLiteConverter
@@ -83,6 +84,32 @@ def test_every_matrix_lies_on_the_grid_that_a_quantiser_finds(network):
     for name, kernel in kernels.items():
         step = np.abs(kernel).max(axis=0) / 127
         assert kernel / step == pytest.approx(np.rint(kernel / step), abs=1e-3), name
+
+
+def test_smoothing_changes_no_score_and_lets_rows_reach_less_far(network):
+    spec = vit_spec(SIZE)
+    model = fused(export_form(spec, network.model))
+    gamma = model.get_layer("block_01_norm2").get_weights()[0]
+    gamma[3] *= 50  # a channel that sets the step of all
+    model.get_layer("block_01_norm2").set_weights(
+        [gamma, *model.get_layer("block_01_norm2").get_weights()[1:]]
+    )
+    pictures = normalise(CALIBRATION, spec.input)
+    before, spread = model.predict(pictures, verbose=0), reach(model, pictures)
+    smooth(model, pictures)
+    assert model.predict(pictures, verbose=0) == pytest.approx(before, abs=2e-5)
+    for name, ratio in reach(model, pictures).items():
+        assert ratio < spread[name], name
+
+
+def reach(model, pictures):
+    """How much farther the farthest channel reaches than the middle one, of what is smoothed."""
+    names = [
+        f"block_0{block}_{part}" for block in range(3) for part in ("norm1", "norm2", "attention")
+    ]
+    values = tf_keras.Model(model.input, [model.get_layer(name).output for name in names])(pictures)
+    farthest = [np.abs(value).max(axis=0) for value in values]
+    return {name: far.max() / np.median(far) for name, far in zip(names, farthest, strict=True)}
 
 
 def test_the_original_is_left_as_it_is(network, rounded, expected):
