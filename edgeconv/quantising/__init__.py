@@ -26,9 +26,7 @@ from edgeconv.quantising.reconstruction import reconstruct
 from edgeconv.spec import Embedding
 
 
-def quantisable(
-    classifier: Classifier, pixels: NDArray[Any], progress: Progress
-) -> Frozen | None:
+def quantisable(classifier: Classifier, pixels: NDArray[Any], progress: Progress) -> Frozen | None:
     """The network that integer files are to be made of.
 
     Args:
