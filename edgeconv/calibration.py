@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +26,11 @@ from edgeconv.spec import Embedding, Preprocessing, Strict
 if TYPE_CHECKING:
     from edgeconv.networks import Frozen
 
-MOST_USED = 100
-"""As many as tensorflow's guide to post-training quantisation asks for; more cost time alone."""
+MOST_USED = 128
+"""Weights are fitted to them too, layer after layer; more cost time alone."""
+
+ONE_SIDED = 0.95
+"""The share of one label above which a set says little of the others."""
 
 GENERATED_PICTURES = "generated pictures"
 GENERATED_ROWS = "generated embeddings"
@@ -39,7 +44,8 @@ class CalibrationAudit(Strict):
 
     ``labels`` gives the share of pictures the reference puts under each label; ``overlap`` counts
     pictures that the parity set holds too, which would flatter the result; None where nothing
-    is verified.
+    is verified. ``repeated`` counts those that are the same, value by value, as an earlier one.
+    ``folder`` is the label whose folder holds them all, where folders are named after labels.
     """
 
     source: str
@@ -48,6 +54,8 @@ class CalibrationAudit(Strict):
     labels: dict[str, float]
     overlap: int | None
     skipped: dict[str, str] = {}
+    repeated: int = 0
+    folder: str | None = None
 
     def describe(self) -> str:
         """Source, counts, labels and overlap in one sentence."""
@@ -63,23 +71,36 @@ class CalibrationAudit(Strict):
                 f"{self.overlap} of the calibration set are in the parity set too: "
                 "integer files may look better than they are"
             )
-        if self.labels and max(self.labels.values()) > 0.95:
-            notes.append(f"{max(self.labels.values()):.0%} of the calibration set are of one label")
+        label = max(self.labels, key=lambda name: self.labels[name])
+        if self.folder is not None:
+            notes.append(
+                f"all {self.used} of the calibration set lie under one label, {self.folder}"
+            )
+        elif self.labels[label] > ONE_SIDED:
+            notes.append(
+                f"{self.labels[label]:.0%} of the calibration set are of one label, {label}"
+            )
+        if self.repeated:
+            notes.append(f"{self.repeated} of the calibration set repeat another one of it")
         if self.skipped:
-            notes.append(f"{len(self.skipped)} of the calibration set cannot be read")
+            notes.append(
+                f"{len(self.skipped)} of the calibration set cannot be read, "
+                f"{next(iter(self.skipped))} for one"
+            )
         return notes
 
 
 @dataclass(frozen=True)
 class CalibrationSet:
     """(N, H, W, 3) uint8 RGB pixels at the model's size, or (N, length) float32 rows; where they
-    came from, and their hashes."""
+    came from, the hashes of their files, and the folders that these lie in."""
 
     source: str
     inputs: NDArray[Any]
     found: int
-    hashes: frozenset[str]
-    skipped: dict[str, str]
+    hashes: frozenset[str] = frozenset()
+    skipped: dict[str, str] = field(default_factory=dict)
+    folders: frozenset[str] = frozenset()
 
     def audit(self, frozen: Frozen, parity_set: ReferenceSet | None) -> CalibrationAudit:
         """Share of each label, and overlap with the parity set by SHA-256 of the file."""
@@ -92,7 +113,14 @@ class CalibrationSet:
             labels={label: counts[label] / len(best) for label in frozen.spec.labels},
             overlap=None if parity_set is None else self._overlap(parity_set),
             skipped=self.skipped,
+            repeated=len(self.inputs) - _distinct(self.inputs),
+            folder=self._only_label(frozen.spec.labels),
         )
+
+    def _only_label(self, labels: Sequence[str]) -> str | None:
+        """The one label whose folder holds every file."""
+        folders = {folder.casefold() for folder in self.folders}
+        return next((label for label in labels if folders == {label.casefold()}), None)
 
     def _overlap(self, parity_set: ReferenceSet) -> int:
         if not self.hashes:
@@ -109,12 +137,16 @@ def generated_calibration(preprocessing: Preprocessing) -> CalibrationSet:
         for number in range(MOST_USED)
     ]
     pixels = np.stack([resize(Image.fromarray(picture), preprocessing) for picture in drawn])
-    return CalibrationSet(GENERATED_PICTURES, pixels, MOST_USED, frozenset(), {})
+    return CalibrationSet(GENERATED_PICTURES, pixels, MOST_USED)
 
 
 def row_calibration(rows: NDArray[np.float32]) -> CalibrationSet:
     """Rows (N, length) that were drawn as the model's statistics say."""
-    return CalibrationSet(GENERATED_ROWS, rows, len(rows), frozenset(), {})
+    return CalibrationSet(GENERATED_ROWS, rows, len(rows))
+
+
+def _distinct(inputs: NDArray[Any]) -> int:
+    return len({hashlib.sha256(given.tobytes()).digest() for given in inputs})
 
 
 def calibration_from(
@@ -130,12 +162,13 @@ def calibration_from(
     pictures = samples_in(folder, preprocessing).pictures
     chosen = np.unique(np.linspace(0, len(pictures) - 1, MOST_USED).round().astype(int))
     progress.step(f"decoding the calibration {noun}s", len(chosen))
-    inputs, hashes, skipped = [], [], {}
+    inputs, hashes, skipped, folders = [], set(), {}, set()
     for index in chosen:
         picture = pictures[index]
         try:
             inputs.append(load_input(picture.read(), preprocessing, picture.name))
-            hashes.append(picture.sha256)
+            hashes.add(picture.sha256)
+            folders.add((folder / picture.name).parent.name)
         except InputError as error:
             skipped[picture.name] = error.message
         progress.advance()
@@ -145,9 +178,11 @@ def calibration_from(
             got=[f"{name}: {reason}" for name, reason in skipped.items()][:5],
             expected=f"{noun}s like those the model will see",
         )
-    if len(set(hashes)) == 1:
+    if _distinct(stacked := np.stack(inputs)) == 1:
         raise CalibrationError(
-            f"{folder} holds one {noun} only, {len(hashes)} times",
+            f"{folder} holds one {noun} only, {len(inputs)} times",
             expected=f"different {noun}s like those the model will see; 100 or more are good",
         )
-    return CalibrationSet(str(folder), np.stack(inputs), len(pictures), frozenset(hashes), skipped)
+    return CalibrationSet(
+        str(folder), stacked, len(pictures), frozenset(hashes), skipped, frozenset(folders)
+    )

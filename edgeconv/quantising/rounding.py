@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 LARGEST = 127
 """Of an int8 that is symmetric: -128 is not used."""
 
-SHRINKS = (0.99, 0.96, 0.92, 0.87)
-"""Shares of the largest weight that the grid may end at; what is beyond is clipped."""
+FILTER = 64
+"""Weights, at most, for which to try a grid costs nothing."""
 
+TRIES_OF_FILTERS, TRIES = 12, 4
+"""How many grids are tried. The sum of a filter can be no nearer than its grid lets it be, half a
+step off at worst; among many grids one fits."""
 
 BLOCK = 32
 """Inputs whose errors are handed on to all later ones at once."""
@@ -41,9 +44,10 @@ def round_weights(weights: NDArray[np.float64], metric: NDArray[np.float64]) -> 
     step = reach / LARGEST
     best = np.round(weights / step) * step
     least = _distance(best - weights, metric)
-    order, factor = _factorised(metric)
-    for shrink in SHRINKS:
-        step = shrink * reach / LARGEST
+    order, factor = _factorised(weights, metric)
+    tries = TRIES_OF_FILTERS if weights.shape[-1] <= FILTER else TRIES
+    for beyond in np.arange(tries) / tries:  # how far the largest weight is beyond the grid's end
+        step = reach / (LARGEST + beyond)
         integers = _in_sequence(weights, step, order, factor)
         tried = integers * step
         distance = _distance(tried - weights, metric)
@@ -59,13 +63,14 @@ def _distance(error: NDArray[np.float64], metric: NDArray[np.float64]) -> NDArra
 
 
 def _factorised(
-    metric: NDArray[np.float64],
+    weights: NDArray[np.float64], metric: NDArray[np.float64]
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Orders (groups, inputs), and upper factors of the inverse in that order.
 
-    The inputs that matter most come first, while many can still make up for them.
+    What matters most comes first, and what may be clipped: others can still make up for it.
     """
-    order = np.argsort(-np.diagonal(metric, axis1=-2, axis2=-1), axis=-1, kind="stable")
+    weight = np.diagonal(metric, axis1=-2, axis2=-1) * np.abs(weights).max(axis=1)
+    order = np.argsort(-weight, axis=-1, kind="stable")
     rows = np.take_along_axis(metric, order[:, :, None], axis=1)
     inverse = np.linalg.inv(np.take_along_axis(rows, order[:, None, :], axis=2))
     return order, np.linalg.cholesky(inverse).swapaxes(-2, -1)
