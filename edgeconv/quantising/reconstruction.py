@@ -43,7 +43,7 @@ class _Values:
 
 
 def reconstruct(
-    model: Any, inputs: NDArray[np.float32], progress: Progress, *, all_in_integers: bool
+    model: Any, inputs: NDArray[np.float32], progress: Progress, *, all_in_integers: bool = True
 ) -> None:
     """Round all convolutions and dense layers of a model, in place.
 
