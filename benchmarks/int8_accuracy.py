@@ -235,7 +235,7 @@ def main():
                           "ms": milliseconds, "figures": figures}))  # fmt: skip
         return
     print(
-        f"{len(inputs)} inputs of {len(held_out)} photographs; calibrated on {len(calibration)} others\n"
+        f"{len(inputs)} inputs of {len(held_out)} photographs, calibrated on {len(calibration)}\n"
     )
     for name, row in found.items():
         print(

@@ -2,6 +2,7 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from edgeconv.calibration import MOST_USED, calibration_from, generated_calibration
 from edgeconv.errors import CalibrationError, UsageError
@@ -44,6 +45,7 @@ def test_unreadable_pictures_are_counted(demo, frozen_demo, preprocessing, folde
     audit = calibration_from(folder, preprocessing, Silent()).audit(frozen_demo, generated_set())
     assert list(audit.skipped) == ["torn.png"]
     assert (audit.found, audit.used) == (7, 6)
+    assert "1 of the calibration set cannot be read, torn.png for one" in audit.warnings()
 
 
 def test_large_folders_are_sampled_evenly(preprocessing, tmp_path):
@@ -73,6 +75,31 @@ def calibration_pixels(picture, preprocessing):
     from edgeconv.images import load_pixels
 
     return load_pixels(picture.read(), preprocessing, picture.name)
+
+
+@pytest.mark.parametrize("labels", [["Dots"], ["Dots", "Rings"]])
+def test_one_labels_folder_is_said(frozen_demo, preprocessing, folder, labels):
+    for number, picture in enumerate(sorted(folder.iterdir())):
+        place = folder / labels[number % len(labels)].lower()
+        place.mkdir(exist_ok=True)
+        picture.rename(place / picture.name)
+    audit = audited(folder, preprocessing, frozen_demo, None)
+    said = "all 6 of the calibration set lie under one label, Dots"
+    assert (said in audit.warnings()) is (labels == ["Dots"])
+
+
+def test_repeated_pictures_are_counted_whatever_their_files_are(frozen_demo, preprocessing, folder):
+    for number, picture in enumerate(sorted(folder.iterdir())[:3]):
+        Image.open(picture).save(folder / f"again-{number}.png", compress_level=1)
+    audit = audited(folder, preprocessing, frozen_demo, None)
+    assert audit.repeated == 3
+    assert "3 of the calibration set repeat another one of it" in audit.warnings()
+
+
+def test_a_mixed_set_is_not_warned_about(frozen_demo, preprocessing, tmp_path):
+    for picture in generated_set().pictures[:30]:
+        (tmp_path / picture.name).write_bytes(picture.read())
+    assert audited(tmp_path, preprocessing, frozen_demo, None).warnings() == []
 
 
 def test_one_picture_repeated_is_refused(preprocessing, folder):

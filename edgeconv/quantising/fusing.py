@@ -51,7 +51,7 @@ def fused(model: Any) -> Any:
             return tf_keras.layers.Activation("linear", name=layer.name)
         config = layer.get_config()
         if layer.name in chains:
-            config |= _changes(layer, chains[layer.name])
+            config |= _changes(chains[layer.name])
         return layer.__class__.from_config(config)
 
     copy = tf_keras.models.clone_model(model, clone_function=copied)
@@ -134,7 +134,7 @@ def _relu(layer: Any) -> str | None:
     return None
 
 
-def _changes(convolution: Any, chain: _Chain) -> dict[str, Any]:
+def _changes(chain: _Chain) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     if chain.padding is not None:
         changes["padding"] = "same"

@@ -1,4 +1,4 @@
-"""Layer after layer, weights on an int8 grid that make of rounded inputs what was made of exact ones.
+"""Layer after layer, weights on an int8 grid that do to rounded inputs what was done to exact ones.
 
 Each layer is fitted to what the float network gives there, from what the rounded network feeds it
 (asymmetric reconstruction: Nagel et al. 2020, section 3.3), so that it makes up for errors of the
@@ -190,8 +190,9 @@ def _as_rows(layer: Any, kernel: NDArray[np.float64]) -> NDArray[np.float64]:
     """(groups, rows, inputs): the filters of each channel, or all of them as one group."""
     if is_depthwise(layer):
         height, width, channels, multiplier = kernel.shape
-        return kernel.transpose(2, 3, 0, 1).reshape(channels, multiplier, height * width)
-    return kernel.reshape(-1, kernel.shape[-1]).T[None]
+        by_channel = kernel.transpose(2, 3, 0, 1)
+        return np.asarray(by_channel.reshape(channels, multiplier, height * width))
+    return np.asarray(kernel.reshape(-1, kernel.shape[-1]).T[None])
 
 
 def _as_kernel(
@@ -199,5 +200,6 @@ def _as_kernel(
 ) -> NDArray[np.float64]:
     if is_depthwise(layer):
         height, width, channels, multiplier = shape
-        return rows.reshape(channels, multiplier, height, width).transpose(2, 3, 0, 1)
-    return rows[0].T.reshape(shape)
+        by_channel = rows.reshape(channels, multiplier, height, width)
+        return np.asarray(by_channel.transpose(2, 3, 0, 1))
+    return np.asarray(rows[0].T.reshape(shape))

@@ -42,7 +42,7 @@ def round_weights(weights: NDArray[np.float64], metric: NDArray[np.float64]) -> 
     reach = np.abs(weights).max(axis=-1, keepdims=True)
     reach[reach == 0] = 1
     step = reach / LARGEST
-    best = np.round(weights / step) * step
+    best: NDArray[np.float64] = np.round(weights / step) * step
     least = _distance(best - weights, metric)
     order, factor = _factorised(weights, metric)
     tries = TRIES_OF_FILTERS if weights.shape[-1] <= FILTER else TRIES

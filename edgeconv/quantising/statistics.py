@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -68,8 +69,8 @@ class InputStatistics:
 
     def _mean(self, which: int) -> NDArray[np.float64]:
         assert self._origins is not None
-        mean: NDArray[np.float64] = self._sums[which] / self._count
-        return mean + np.float64(self._origins[which])[:, 0]
+        mean = self._sums[which] / self._count + np.float64(self._origins[which])[:, 0]
+        return np.asarray(mean)
 
     def _covariance(self, products: int, first: int) -> NDArray[np.float64]:
         means = self._sums[first][:, :, None] * self._sums[1][:, None, :] / self._count**2
@@ -81,7 +82,7 @@ def _stride(layer: Any, pictures: int) -> int:
     if not is_convolution(layer):
         return 1
     _, height, width, _ = layer.output_shape
-    return max(1, round((pictures * height * width / POSITIONS) ** 0.5))
+    return max(1, round(sqrt(pictures * height * width / POSITIONS)))
 
 
 def _inputs(layer: Any, given: Any, stride: int) -> Any:

@@ -82,9 +82,9 @@ class Options:
     """What a conversion needs besides the graph.
 
     ``calibration`` holds (N, H, W, 3) uint8 RGB pixels, or (N, length) float32 embeddings; None
-    where nothing quantises activations. Full-integer files are made of ``quantisable``, where there
-    is one, instead of the network that all others are made of. ``minimum_ios`` is the Core ML deployment target of ML
-    programs.
+    where nothing quantises activations. ``quantisable`` is what int8 files are made of, where it is
+    not the network that all others are made of. ``minimum_ios`` is the Core ML deployment target of
+    ML programs.
     """
 
     calibration: NDArray[np.uint8] | NDArray[np.float32] | None = None
