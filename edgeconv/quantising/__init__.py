@@ -1,7 +1,8 @@
-"""Makes a convolutional network ready for integer files: weights that every quantiser keeps.
+"""Makes a network ready for integer files: weights that every quantiser keeps.
 
 The classical ladder, a module a rung: normalisation, padding and activation inside the convolutions
-(:mod:`~edgeconv.quantising.fusing`); then layer after layer a least-squares fit with bias
+(:mod:`~edgeconv.quantising.fusing`), or a transformer's rows and matrices brought to the same reach
+(:mod:`~edgeconv.quantising.smoothing`); then layer after layer a least-squares fit with bias
 correction (:mod:`~edgeconv.quantising.reconstruction`) and rounding that looks at the inputs
 (:mod:`~edgeconv.quantising.rounding`). It is done once, on the Keras model. The result computes in
 float, and its weights lie on the grid that a stock quantiser finds for them (int8, a step for each
@@ -33,7 +34,6 @@ from edgeconv.progress import Progress
 from edgeconv.quantising.fusing import fused
 from edgeconv.quantising.reconstruction import reconstruct
 from edgeconv.quantising.smoothing import smooth
-from edgeconv.spec import Embedding
 
 
 def quantisable(classifier: Classifier, pixels: NDArray[Any], progress: Progress) -> Frozen | None:
@@ -45,17 +45,17 @@ def quantisable(classifier: Classifier, pixels: NDArray[Any], progress: Progress
         progress: told of every layer.
 
     Returns:
-        A frozen network that takes and gives the same; None for any but a Keras model that takes
-        pictures.
+        A frozen network that takes and gives the same; None for any but a convolutional Keras
+        model or a transformer.
     """
     from edgeconv.networks.drawn_network import DrawnNetwork
     from edgeconv.networks.keras_network import KerasNetwork
 
-    spec, network = classifier.spec, classifier.network
-    if not isinstance(network, KerasNetwork | DrawnNetwork) or isinstance(spec.input, Embedding):
+    spec, network, kind = classifier.spec, classifier.network, family(classifier.spec)
+    if not isinstance(network, KerasNetwork | DrawnNetwork) or kind == "dense":
         return None
     model = fused(export_form(spec, network.model))
-    inputs, all_in_integers = normalise(pixels, spec.input), family(spec) == "convolutional"
+    inputs, all_in_integers = normalise(pixels, spec.pictures), kind == "convolutional"
     if not all_in_integers:
         progress.step("smoothing what dense layers read")
         smooth(model, inputs)

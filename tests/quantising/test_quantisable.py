@@ -59,9 +59,8 @@ def test_no_padding_is_left_between_integers(files):
     assert "Pad" in {node.op_type for node in onnx.load(files / "stock.onnx").graph.node}
 
 
-@pytest.mark.parametrize("kind", ["vit", "embedding_mlp"])
-def test_no_other_family_is_touched(classifier, small_pixels, kind):
-    spec = classifier.spec.model_copy(update={"architecture": {"kind": kind}})
+def test_a_head_over_embeddings_is_left_alone(classifier, small_pixels):
+    spec = classifier.spec.model_copy(update={"architecture": {"kind": "embedding_mlp"}})
     assert quantisable(replace(classifier, spec=spec), small_pixels, Silent()) is None
 
 
