@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeconv.cli.console import listed, print_json, progress, stdout, warn_of
+from edgeconv.cli.console import pairs, print_json, progress, stdout, warn_of
 
 if TYPE_CHECKING:
     from edgeconv.training import Audit, TrainingRun
@@ -79,7 +79,7 @@ def train(
     spec = load_spec(model)
     asked: dict[str, Any] = {
         "seed": seed,
-        "labels": _pairs(labels),
+        "labels": pairs(labels),
         "split": _share(split),
         "strict": strict,
     }
@@ -109,15 +109,6 @@ def train(
         print_json(_as_json(spec.name, run))
     else:
         _print_run(run, spec.input.noun)
-
-
-def _pairs(text: str | None) -> dict[str, str]:
-    from edgeconv.errors import UsageError
-
-    pairs = [pair.partition("=") for pair in listed(text or "")]
-    if wrong := ["".join(pair) for pair in pairs if not all(pair)]:
-        raise UsageError("--map cannot be read", got=wrong, expected="Drawing=Neutral,Hentai=Porn")
-    return {old.strip(): new.strip() for old, _, new in pairs}
 
 
 def _share(text: str | None) -> float | None:

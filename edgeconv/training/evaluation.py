@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeconv.datasets.splits import Split
 from edgeconv.errors import TrainingError
 from edgeconv.spec import ModelSpec, OutputKind
 from edgeconv.training.batches import batches
-from edgeconv.training.data import Split
 
 Floats = NDArray[np.float32]
 Score = Callable[[Floats], Any]

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.architectures import body_layers
+from edgeconv.datasets.splits import Split
 from edgeconv.spec import Embedding, ModelSpec
 from edgeconv.training.augment import augmentation
 from edgeconv.training.batches import Change, batches
-from edgeconv.training.data import Dataset, Split
+from edgeconv.training.data import Dataset
 from edgeconv.training.evaluation import Evaluation, evaluate, loss_of
 from edgeconv.training.features import can_be_kept, cut, embedding_of, kept
 from edgeconv.training.learner import Learner
