@@ -115,7 +115,7 @@ def test_the_held_out_part_of_a_training_dataset(folder, tmp_path_factory):
     folder.rename(place / "test")
     assert labelled(labelled_set(place, LABELS, PICTURES)) == EXPECTED
     assert labelled_set(place, LABELS, PICTURES).place == place / "test"
-    with pytest.raises(DatasetError, match="train holds no picture"):
+    with pytest.raises(DatasetError, match="test holds no picture"):
         labelled_set(place, ("test", "Cat"), PICTURES)  # here test is a label
 
 
