@@ -95,7 +95,7 @@ def stage_of(
         held_out = kept(before, held_out, spec, scratch / "test.npy")
         spec, body = spec.model_copy(update={"input": embedding_of(before)}), []
     elif recipe.augment and not isinstance(spec.input, Embedding):
-        change = augmentation(recipe.augment)
+        change = augmentation(recipe.augment, spec.pictures)
     learner = Learner(model, body, recipe, tf_keras.losses.get(loss_of(spec)), strategy)
     # Not Keras' predict, which shares batches out among replicas and gathers the scores of all.
     score = tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True)
