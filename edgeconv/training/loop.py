@@ -138,7 +138,7 @@ class Trainer:
             learning_rate=rate,
             loss=loss,
             val_loss=held_out.loss,
-            val_accuracy=held_out.accuracy,
+            val_accuracy=held_out.accuracy.value,
         )
         self._keep(stage, result, weights)
 

@@ -111,8 +111,9 @@ class Recipe(Strict):
     ``label_smoothing`` takes that share from the right label and gives all labels the same of it
     (Szegedy et al. 2016). ``averaging`` is the momentum of an exponential average of the weights;
     the average is then what is judged and kept. ``precision`` is what layers compute in: weights,
-    normalisations, scores and the loss stay in float32. ``patience`` ends the training after so
-    many epochs without a better held-out loss. ``stored`` is the type of the written kernels.
+    normalisations, scores and the loss stay in float32. float16 is not offered: it would need its
+    losses scaled, and bfloat16 does not. ``patience`` ends the training after so many epochs
+    without a better held-out loss. ``stored`` is the type of the written kernels.
     """
 
     recipe: Literal["keras-image"] = "keras-image"

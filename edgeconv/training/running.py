@@ -18,7 +18,7 @@ from edgeconv.progress import Progress, Silent
 from edgeconv.spec import ModelSpec
 from edgeconv.training.audit import Audit, audit
 from edgeconv.training.data import Dataset, open_dataset
-from edgeconv.training.evaluation import Evaluation, evaluate
+from edgeconv.training.evaluation import HeldOut, evaluate
 from edgeconv.training.history import PLOT, Epoch, write_numbers, write_plot
 from edgeconv.training.label_issues import LabelIssue, label_issues
 from edgeconv.training.loop import Trainer
@@ -40,7 +40,7 @@ class TrainingRun:
     weights: Path
     plot: Path
     record: Path
-    held_out: Evaluation
+    held_out: HeldOut
     history: tuple[Epoch, ...]
     unreadable: int
     issues: tuple[LabelIssue, ...]

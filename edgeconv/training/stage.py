@@ -16,7 +16,7 @@ from edgeconv.spec import Embedding, ModelSpec
 from edgeconv.training.augment import augmentation
 from edgeconv.training.batches import Change, batches
 from edgeconv.training.data import Dataset
-from edgeconv.training.evaluation import Evaluation, evaluate, loss_of
+from edgeconv.training.evaluation import HeldOut, evaluate, loss_of
 from edgeconv.training.features import can_be_kept, cut, embedding_of, kept
 from edgeconv.training.learner import Learner
 from edgeconv.training.recipe import Recipe
@@ -56,7 +56,7 @@ class Stage:
             share=share,
         )
 
-    def evaluate(self) -> Evaluation:
+    def evaluate(self) -> HeldOut:
         """How well the model does now on the held-out inputs."""
         return evaluate(self.learner.model, self.held_out, self.spec, self.score)
 

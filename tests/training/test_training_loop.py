@@ -83,8 +83,8 @@ def test_the_figures_are_those_of_the_best_epoch(
     run, _ = uninterrupted
     best = min(run.history, key=lambda epoch: epoch.val_loss)
     assert run.held_out.loss == pytest.approx(best.val_loss, abs=1e-6)
-    assert run.held_out.accuracy == best.val_accuracy
-    assert run.held_out.pictures == 6
+    assert run.held_out.accuracy.value == best.val_accuracy
+    assert run.held_out.accuracy.of == 6
 
 
 @pytest.mark.parametrize("moment", ["epoch 1: ", "epoch 2 of", "epoch 3 of", "writing"])
