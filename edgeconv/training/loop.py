@@ -228,4 +228,5 @@ class Trainer:
     def _stop(self, why: str) -> None:
         self.state.stopped = why
         self._save()
-        self.progress.note(f"stopped: {why}; the best weights so far are kept")
+        kept = "; the best weights so far are kept" if self.state.best_weights else ""
+        self.progress.note(f"stopped: {why}{kept}")
