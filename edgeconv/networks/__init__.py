@@ -87,7 +87,7 @@ def halved(weights: NDArray[Any]) -> NDArray[Any]:
     """
     rounded = _rounded(weights)
     if weights.ndim > 1 and np.array_equal(rounded, weights):
-        return (_rounded(weights * _SCALE) / _SCALE).astype(weights.dtype)
+        rounded = (_rounded(weights * _SCALE) / _SCALE).astype(weights.dtype)
     return rounded
 
 
@@ -97,4 +97,5 @@ _SCALE = np.float32(2**0.5)
 
 def _rounded(weights: NDArray[Any]) -> NDArray[Any]:
     largest = np.finfo(np.float16).max
-    return np.clip(weights, -largest, largest).astype(np.float16).astype(weights.dtype)
+    rounded: NDArray[Any] = np.clip(weights, -largest, largest).astype(np.float16)
+    return rounded.astype(weights.dtype)
