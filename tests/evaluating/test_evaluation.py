@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import tarfile
 from dataclasses import replace
@@ -219,6 +220,10 @@ def test_the_report_stands_alone(demo_artifact, pictures, tmp_path):
     assert text.count("<svg") == 9  # ROC and PR of unsafe and three labels, reliability
     assert text.count("data:image/png") >= len(found.mistakes)
     assert "broken.png" in text
+    # On a narrow page there are no columns: each number says what it is.
+    cells = re.findall(r"<td[^>]*>", text.partition('id="confusion"')[0])
+    assert len(cells) == 3 * 3 + 3 * 7
+    assert all("data-name=" in one for one in cells)
     assert "<script" not in text
     assert "http" not in text.replace("http-equiv", "").replace("http://www.w3.org", "")
 
