@@ -76,7 +76,8 @@ def _listed_by_label(folder: Path, split: SplitName | None, suffix: str | None) 
         elif suffix and place.suffix == suffix:
             found.append(Listed(str(place), place.stem, split, place))
     if not found:
-        raise DatasetError(f"{folder} holds no folder of a label", expected=FORMS)
+        wanted = f"LABEL/*{suffix} or LABEL{suffix}" if suffix else "LABEL/*"
+        raise DatasetError(f"{folder} holds no folder of a label", expected=f"{folder}/{wanted}")
     return found
 
 

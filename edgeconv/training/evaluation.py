@@ -25,9 +25,9 @@ BATCH = 32
 
 
 class HeldOut(Strict):
-    """``loss`` is the mean of what is learnt, ``borderline`` the share of :data:`SURE`'s others.
+    """``loss`` is the mean of what is learnt, ``borderline`` a share of the pictures.
 
-    :func:`edgeconv.evaluate` finds out all the rest.
+    What else there is to know :func:`edgeconv.evaluate` finds out.
     """
 
     accuracy: Rate
