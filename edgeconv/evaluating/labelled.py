@@ -60,7 +60,8 @@ def labelled_set(
             :func:`edgeconv.datasets.opening.listed_inputs`.
     """
     everything, files = listed_inputs(data, how, labels)
-    listed = mapped(_to_judge_by(everything, data), labels, mapping or {})
+    # All of it is mapped, so that what train was told will do here.
+    listed = _to_judge_by(mapped(everything, labels, mapping or {}), data)
     found = {one.label for one in listed}
     if strangers := sorted(found - set(labels)):
         error = UnknownName("label of the model", strangers[0], labels)

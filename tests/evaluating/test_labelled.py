@@ -121,8 +121,10 @@ def test_the_held_out_part_of_a_training_dataset(folder, tmp_path_factory):
 
 def test_the_held_out_part_of_a_training_table(folder):
     table = folder / "some.csv"
-    table.write_text("path,label,split\nCat/a.png,Cat,train\nDog/a.png,Dog,test\n")
-    assert labelled(labelled_set(table, LABELS, PICTURES)) == [("Dog/a.png", "Dog")]
+    table.write_text("path,label,split\nCat/a.png,Kitten,train\nDog/a.png,Dog,test\n")
+    for mapping in ({}, {"Kitten": "Cat"}):
+        found = labelled_set(table, LABELS, PICTURES, mapping)
+        assert labelled(found) == [("Dog/a.png", "Dog")]
     table.write_text("path,label,split\nCat/a.png,Cat,train\n")
     with pytest.raises(UsageError, match="nothing to judge by"):
         labelled_set(table, LABELS, PICTURES)
