@@ -20,6 +20,7 @@ A message says what was got, what was expected and what to do next, and names th
     ├── ConversionError            a converter refused, or made something else than asked for
     ├── ArtifactError              an exported file that is broken
     │   └── NoContract             it is sound, but edgeconv did not make it
+    ├── DatasetError               labelled pictures or rows that cannot be used
     ├── TrainingError              training cannot start or go on
     ├── ScoringError               a run over many inputs cannot go on
     ├── DownloadError              a published checkpoint could not be fetched, or is another
@@ -156,6 +157,10 @@ class ArtifactError(EdgeconvError):
 
 class NoContract(ArtifactError):
     """An exported file is sound, but carries no contract: edgeconv did not make it."""
+
+
+class DatasetError(EdgeconvError):
+    """A dataset lists nothing, or what it lists cannot be understood."""
 
 
 class TrainingError(EdgeconvError):

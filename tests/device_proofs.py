@@ -31,7 +31,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reasons: dict[str, set[str]] = defaultdict(set)
     for outcome in OUTCOMES:
         for report in terminalreporter.stats.get(outcome, ()):
-            for name in (value for key, value in report.user_properties if key == MARK):
+            # What could not be collected has none.
+            noted = getattr(report, "user_properties", ())
+            for name in (value for key, value in noted if key == MARK):
                 counts[name][outcome] += 1
                 if outcome == "skipped":
                     reasons[name].add(report.longrepr[2].removeprefix("Skipped: "))

@@ -22,7 +22,11 @@ MAY_NOT_IMPORT = {
     "policy.py": ("edgeconv.targets", "edgeconv.runtimes", "edgeconv.parity", "edgeconv.cli"),
     "frames": ("edgeconv.targets", "edgeconv.runtimes", "edgeconv.parity", "edgeconv.cli"),
     "networks": ("edgeconv.targets", "edgeconv.runtimes", "edgeconv.parity", "edgeconv.cli"),
-    "evaluating": ("edgeconv.exporting", "edgeconv.bundling", "edgeconv.cli"),
+    "datasets": (
+        "edgeconv.training", "edgeconv.evaluating", "edgeconv.targets", "edgeconv.runtimes",
+        "edgeconv.parity", "edgeconv.cli",
+    ),
+    "evaluating": ("edgeconv.training", "edgeconv.exporting", "edgeconv.bundling", "edgeconv.cli"),
     "scoring": (
         "edgeconv.exporting", "edgeconv.training", "edgeconv.bundles", "edgeconv.checkpoints",
         "edgeconv.cli",

@@ -44,6 +44,20 @@ def listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+def pairs(text: str | None) -> dict[str, str]:
+    """What ``--map`` says: the labels of a dataset, and those of the model.
+
+    Raises:
+        UsageError: it says something else.
+    """
+    from edgeconv.errors import UsageError
+
+    found = [pair.partition("=") for pair in listed(text or "")]
+    if wrong := ["".join(pair) for pair in found if not all(pair)]:
+        raise UsageError("--map cannot be read", got=wrong, expected="Drawing=Neutral,Hentai=Porn")
+    return {old.strip(): new.strip() for old, _, new in found}
+
+
 def print_json(document: Any) -> None:
     """The one JSON document of a run."""
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")

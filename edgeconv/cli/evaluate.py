@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeconv.cli.console import listed, print_json, progress, stdout, warn_of
+from edgeconv.cli.console import listed, pairs, print_json, progress, stdout, warn_of
 
 if TYPE_CHECKING:
     from edgeconv.evaluating import Aim
@@ -26,12 +26,19 @@ def evaluate(
     ],
     data: Annotated[
         Path,
-        typer.Option(help="Folder with LABEL/* or test/LABEL/*; .npy rows for embeddings."),
+        typer.Option(
+            help="Folder with LABEL/* or test/LABEL/*, a .csv or .parquet with path and label, or "
+            "WebDataset .tar shards; .npy or .parquet for embeddings."
+        ),
     ],
     weights: Annotated[Path | None, typer.Option(help="The checkpoint of a known model.")] = None,
     labels: Annotated[
         str, typer.Option(help="Of the scores, comma-separated, for a checkpoint that names none.")
     ] = "",
+    mapping: Annotated[
+        str | None,
+        typer.Option("--map", help="Labels that count as others: Drawing=Neutral,Hentai=Porn"),
+    ] = None,
     against: Annotated[
         str | None,
         typer.Option(help="What it replaces: negative flips, and McNemar's test between both."),
@@ -80,6 +87,7 @@ def evaluate(
             data,
             weights=weights,
             labels=listed(labels),
+            mapping=pairs(mapping),
             against=against,
             points=_aims(target_fpr, target_recall, max_f1),
             presets=presets,

@@ -54,7 +54,7 @@ def print_evaluation(found: Evaluation) -> None:
             soft_wrap=True,
         )
     if found.absent:
-        console.print(f"  [yellow]no folder for[/] {escape(', '.join(found.absent))}")
+        console.print(f"  [yellow]nothing of[/] {escape(', '.join(found.absent))}")
     if found.unreadable:
         console.print(f"  [yellow]{len(found.unreadable)} cannot be read[/], and are left out:")
     for name, reason in list(found.unreadable.items())[:SHOWN]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeconv.cli.console import listed, print_json, progress, stdout, warn_of
+from edgeconv.cli.console import pairs, print_json, progress, stdout, warn_of
 
 if TYPE_CHECKING:
     from edgeconv.training import Audit, TrainingRun
@@ -71,7 +71,10 @@ def train(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Train or fine-tune a model. The same command again goes on where it was interrupted."""
+    """Train or fine-tune a model. The same command again goes on where it was interrupted.
+
+    The model's page says how, under [training]. Mixed precision is bfloat16, never float16.
+    """
     from edgeconv.spec import load_spec
     from edgeconv.training import audit_data
     from edgeconv.training import train as run_training
@@ -79,7 +82,7 @@ def train(
     spec = load_spec(model)
     asked: dict[str, Any] = {
         "seed": seed,
-        "labels": _pairs(labels),
+        "labels": pairs(labels),
         "split": _share(split),
         "strict": strict,
     }
@@ -109,15 +112,6 @@ def train(
         print_json(_as_json(spec.name, run))
     else:
         _print_run(run, spec.input.noun)
-
-
-def _pairs(text: str | None) -> dict[str, str]:
-    from edgeconv.errors import UsageError
-
-    pairs = [pair.partition("=") for pair in listed(text or "")]
-    if wrong := ["".join(pair) for pair in pairs if not all(pair)]:
-        raise UsageError("--map cannot be read", got=wrong, expected="Drawing=Neutral,Hentai=Porn")
-    return {old.strip(): new.strip() for old, _, new in pairs}
 
 
 def _share(text: str | None) -> float | None:
@@ -152,11 +146,13 @@ def _print_audit(found: Audit) -> None:
 
 
 def _print_run(run: TrainingRun, noun: str) -> None:
-    held_out = run.held_out
+    accuracy = run.held_out.accuracy
     console = stdout()
     console.print(
-        f"{held_out.accuracy:.1%} of {held_out.pictures} held-out {noun}s are right, "
-        f"loss {held_out.loss:.3f}, after {len(run.history)} epochs"
+        f"{accuracy.value:.1%} of {accuracy.of} held-out {noun}s are right ({accuracy.low:.1%} to "
+        f"{accuracy.high:.1%} with 95 % confidence), loss {run.held_out.loss:.3f}, "
+        f"after {len(run.history)} epochs",
+        soft_wrap=True,
     )
     if run.stopped:
         console.print(f"  stopped early  {run.stopped}", soft_wrap=True)
@@ -179,10 +175,7 @@ def _as_json(model: str, run: TrainingRun) -> dict[str, Any]:
         "model": model,
         "weights": str(run.weights),
         "record": str(run.record),
-        "pictures": run.held_out.pictures,
-        "accuracy": run.held_out.accuracy,
-        "loss": run.held_out.loss,
-        "borderline": run.held_out.borderline,
+        **run.held_out.model_dump(mode="json"),
         "unreadable": run.unreadable,
         "issues": [issue.model_dump(mode="json") for issue in run.issues],
         "stopped": run.stopped,

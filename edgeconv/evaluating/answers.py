@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,9 @@ from numpy.typing import NDArray
 from edgeconv.artifact import Artifact
 from edgeconv.classifying import ArtifactScorer, ClassifierScorer, open_scorer
 from edgeconv.contract import Contract
+from edgeconv.datasets.listing import Listed
 from edgeconv.errors import ArtifactError, CheckpointError, UsageError
-from edgeconv.evaluating.labelled import (
-    AT_ONCE,
-    LabelledInput,
-    LabelledSet,
-    labelled_set,
-    read_inputs,
-)
+from edgeconv.evaluating.labelled import AT_ONCE, LabelledSet, labelled_set, read_inputs
 from edgeconv.evaluating.metrics import Labels
 from edgeconv.parity.gates import align
 from edgeconv.progress import Progress
@@ -101,67 +96,63 @@ def open_subject(
 class Answered:
     """Scores for all that could be read.
 
-    ``scores`` is (N, labels), ``truth`` (N,) the index of each one's label; ``others`` are the
-    scores of a second subject, its columns in the order of the first one's labels.
+    ``listed`` are these, ``scores`` is (N, labels), ``truth`` (N,) the index of each one's label;
+    ``others`` are the scores of a second subject, its columns in the order of the first one's
+    labels.
     """
 
     found: LabelledSet
-    names: tuple[str, ...]
-    paths: tuple[Path, ...]
+    listed: tuple[Listed, ...]
     truth: Labels
     scores: Scores
     others: Scores | None
-    unreadable: dict[str, str]
 
 
-def ask(subject: Subject, data: Path, progress: Progress, other: Subject | None = None) -> Answered:
-    """Score every picture or row of a folder, once for both subjects.
+def ask(
+    subject: Subject,
+    data: Path,
+    progress: Progress,
+    other: Subject | None = None,
+    mapping: Mapping[str, str] | None = None,
+) -> Answered:
+    """Score every picture or row of a dataset, once for both subjects.
 
     Raises:
-        UsageError, UnknownName: as :func:`edgeconv.evaluating.labelled.labelled_set`; or nothing of
-            a label can be read; or the other subject takes something else.
+        UsageError: nothing of a label can be read, or the other subject takes something else.
+        Those of :func:`edgeconv.evaluating.labelled.labelled_set`.
         ArtifactError, CheckpointError: a score is not finite.
     """
     if other is not None:
         _must_be_comparable(subject, other)
-    found = labelled_set(data, subject.labels, subject.takes)
-    progress.step(f"running {subject.name}", len(found.files))
-    unreadable: dict[str, str] = {}
-    readable = _readable(found, subject, unreadable, progress)
-    asked: list[LabelledInput] = []
+    found = labelled_set(data, subject.labels, subject.takes, mapping)
+    progress.step(f"running {subject.name}", len(found.listed))
+    readable = _readable(found, progress)
+    asked: list[int] = []
     scores: list[NDArray[np.float32]] = []
     others: list[NDArray[np.float32]] = []
     while batch := list(islice(readable, AT_ONCE)):
-        given = [one.given for one in batch if one.given is not None]
+        numbers, given = zip(*batch, strict=True)
         scores.append(_finite(subject, subject.scores(given)))
         if other is not None:
             answered = _finite(other, other.scores(given))
             others.append(align(answered, other.labels, subject.labels))
-        # Pixels are let go: a hundred thousand pictures would not fit.
-        asked += [replace(one, given=None) for one in batch]
-    _must_have_every_label(found, asked, unreadable)
+        asked += numbers
+    truth = np.array([found.inputs.labels[one] for one in asked], np.intp)
+    _must_have_every_label(found, set(truth.tolist()), subject.labels)
     return Answered(
         found=found,
-        names=tuple(one.name for one in asked),
-        paths=tuple(one.file.path for one in asked),
-        truth=np.array([subject.labels.index(one.file.label) for one in asked], np.intp),
+        listed=tuple(found.listed[one] for one in asked),
+        truth=truth,
         scores=np.concatenate(scores).astype(np.float64),
         others=np.concatenate(others).astype(np.float64) if others else None,
-        unreadable=unreadable,
     )
 
 
-def _readable(
-    found: LabelledSet, subject: Subject, unreadable: dict[str, str], progress: Progress
-) -> Iterator[LabelledInput]:
-    """What can be read; the rest goes into ``unreadable`` with its reason."""
-    for contents in read_inputs(found.files, subject.takes):
-        for one in contents:
-            if one.given is None:
-                unreadable[one.name] = one.error or ""
-            else:
-                yield one
+def _readable(found: LabelledSet, progress: Progress) -> Iterator[tuple[int, NDArray[Any]]]:
+    for number, given in read_inputs(found.inputs):
         progress.advance()
+        if given is not None:
+            yield number, given
 
 
 def _must_be_comparable(subject: Subject, other: Subject) -> None:
@@ -184,15 +175,13 @@ def _must_be_comparable(subject: Subject, other: Subject) -> None:
         )
 
 
-def _must_have_every_label(
-    found: LabelledSet, asked: Sequence[LabelledInput], unreadable: Mapping[str, str]
-) -> None:
+def _must_have_every_label(found: LabelledSet, readable: set[int], labels: Sequence[str]) -> None:
     """Some files may be broken; a label of which nothing can be read is an error."""
-    readable = {one.file.label for one in asked}
-    if lost := sorted({file.label for file in found.files} - readable):
+    if lost := set(found.inputs.labels) - readable:
         raise UsageError(
-            f"nothing of {', '.join(lost)} in {found.place} can be read",
-            got=[f"{name}: {reason}" for name, reason in unreadable.items()][:5],
+            f"nothing of {', '.join(labels[one] for one in sorted(lost))} in {found.place} "
+            "can be read",
+            got=[f"{name}: {reason}" for name, reason in found.inputs.unreadable.items()][:5],
             expected="something sound of every label",
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,7 @@ def evaluate(
     *,
     weights: str | Path | None = None,
     labels: Sequence[str] = (),
+    mapping: Mapping[str, str] | None = None,
     against: str | Path | None = None,
     points: Sequence[Aim] = (),
     presets: bool = False,
@@ -62,9 +63,10 @@ def evaluate(
 
     Args:
         model: an artifact, which is run itself; a known model, a spec (TOML), or a checkpoint.
-        data: a folder, ``data/<label>/*`` or ``data/test/<label>/*``.
+        data: one of :func:`edgeconv.datasets.opening.forms`; its test part where it is split.
         weights: the checkpoint, where the model does not bring its own.
         labels: of the scores, for a checkpoint that names none.
+        mapping: the dataset's label -> the model's, where they differ.
         against: another artifact, known model or checkpoint, to hold the decisions against.
         points: operating points to choose; see :mod:`edgeconv.evaluating.operating_points`.
         presets: choose ``strict``, ``balanced`` and ``lenient``.
@@ -76,8 +78,9 @@ def evaluate(
         progress: told what is being done.
 
     Raises:
-        UsageError: a request that cannot be met, or a folder that does not fit the model.
-        UnknownName: a folder is named after no label.
+        UsageError: a request that cannot be met, or a dataset that does not fit the model.
+        UnknownName: a label of the dataset is none of the model.
+        DatasetError, EmbeddingError, MissingDependency: the dataset cannot be read or understood.
         ArtifactError, CheckpointError: the model is broken, or its scores are no numbers.
         FileError: something cannot be written.
     """
@@ -87,7 +90,7 @@ def evaluate(
     subject = open_subject(model, weights, labels)
     _must_be_possible(subject, wanted, save, toml)
     other = None if against is None else open_subject(against)
-    answered = ask(subject, Path(data), progress, other)
+    answered = ask(subject, Path(data), progress, other, mapping)
     progress.step("measuring")
     found = _evaluation(subject, answered, wanted, other)
     points_found = [one.point for one in found.points if one.chosen]
@@ -99,8 +102,7 @@ def evaluate(
     if html is not None:
         from edgeconv.evaluating.report import render
 
-        paths = dict(zip(answered.names, answered.paths, strict=True))
-        write_atomically(Path(html), render(found, paths))
+        write_atomically(Path(html), render(found, {one.name: one for one in answered.listed}))
     return found
 
 
@@ -129,8 +131,8 @@ def _evaluation(
         unsafe_labels=subject.unsafe,
         noun=subject.takes.noun,
         data=str(answered.found.place),
-        pictures=len(answered.names),
-        unreadable=answered.unreadable,
+        pictures=len(answered.listed),
+        unreadable=answered.found.inputs.unreadable,
         absent=answered.found.absent,
         accuracy=rate(int(confusion.trace()), len(held.truth)),
         confusion=tuple(map(tuple, confusion.tolist())),
@@ -207,7 +209,7 @@ def _mistakes(subject: Subject, answered: Answered, held: _Held) -> tuple[Mistak
     worst = wrong[np.argsort(-lead[wrong], kind="stable")][:MISTAKES]
     return tuple(
         Mistake(
-            name=answered.names[row],
+            name=answered.listed[row].name,
             truth=subject.labels[held.truth[row]],
             decided=subject.labels[held.decided[row]],
             scores=dict(zip(subject.labels, held.scores[row].tolist(), strict=True)),

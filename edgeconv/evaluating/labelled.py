@@ -1,151 +1,99 @@
-"""Pictures or rows whose labels are known: a folder a label."""
+"""Pictures or rows whose labels are known, to be judged by."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from edgeconv.embeddings import SUFFIX, checked, read_rows
-from edgeconv.errors import InputError, UnknownName, UsageError
-from edgeconv.images import load_pixels
-from edgeconv.spec import Embedding, Preprocessing
+from edgeconv.datasets import listed_inputs, opened
+from edgeconv.datasets.listing import Listed, SplitName, of_split
+from edgeconv.datasets.mapping import mapped
+from edgeconv.datasets.opening import Takes
+from edgeconv.datasets.splits import PictureSplit, RowSplit
+from edgeconv.errors import UnknownName, UsageError
 
-HELD_OUT = "test"
-"""Where ``edgeconv train`` keeps the pictures that it does not learn from."""
+HELD_OUT: SplitName = "test"
+"""What ``edgeconv train`` does not learn from."""
 
 AT_ONCE = 32
-"""How many files are read ahead."""
-
-
-@dataclass(frozen=True)
-class LabelledFile:
-    """A file, and the label of all that is in it. ``name`` is its path inside the folder."""
-
-    path: Path
-    name: str
-    label: str
-
-
-@dataclass(frozen=True)
-class LabelledInput:
-    """What a model takes, (H, W, 3) uint8 pixels or a (length,) row, or why there is none.
-
-    ``name`` is that of its file, with the place in it for one row of several.
-    """
-
-    file: LabelledFile
-    name: str
-    given: NDArray[Any] | None
-    error: str | None = None
+"""How many pictures are read ahead."""
 
 
 @dataclass(frozen=True)
 class LabelledSet:
-    """Files in the order of their labels and names.
+    """All that a model is to be judged by.
 
-    ``absent`` are the labels that have no folder.
+    ``place`` is what names are relative to; ``absent`` are the labels of the model that nothing
+    has.
     """
 
     place: Path
-    files: tuple[LabelledFile, ...]
+    inputs: PictureSplit | RowSplit
     absent: tuple[str, ...]
 
+    @property
+    def listed(self) -> Sequence[Listed]:
+        return self.inputs.listed
 
-def labelled_set(data: Path, labels: Sequence[str], how: Preprocessing | Embedding) -> LabelledSet:
-    """Find the files of each label.
+
+def labelled_set(
+    data: Path, labels: Sequence[str], how: Takes, mapping: Mapping[str, str] | None = None
+) -> LabelledSet:
+    """Find what a dataset has to judge a model by: its test part where it is split, else all.
 
     Args:
-        data: ``data/<label>/*`` or ``data/test/<label>/*``; for embeddings a label may also be one
-            file, ``<label>.npy``.
-        labels: those of the model. One without a folder is left out, and said.
+        data: one of :func:`edgeconv.datasets.opening.forms`.
+        labels: those of the model. One that nothing has is left out, and said.
         how: whether pictures or rows are wanted.
+        mapping: the dataset's label -> the model's, where they differ.
 
     Raises:
-        UsageError: there is no such folder, no label in it, or a label without a file.
-        UnknownName: a folder is named after no label of the model.
+        UsageError: there is no such dataset, it is for training alone, or the mapping does not fit.
+        UnknownName: a label of the dataset is none of the model.
+        DatasetError, EmbeddingError, MissingDependency: as
+            :func:`edgeconv.datasets.opening.listed_inputs`.
     """
-    rows = isinstance(how, Embedding)
-    if not data.is_dir():
-        raise UsageError(f"there is no folder {data}", expected=_layout(rows))
-    held_out = data / HELD_OUT
-    place = held_out if held_out.is_dir() and HELD_OUT not in labels else data
-    found: dict[str, list[Path]] = {}
-    for path in sorted(_visible(place)):
-        if path.is_dir():
-            found.setdefault(path.name, []).extend(_files_in(path, rows))
-        elif rows and path.suffix == SUFFIX:
-            found.setdefault(path.stem, []).append(path)
-    if not found:
-        raise UsageError(f"no labels in {place}", expected=_layout(rows))
-    if strangers := [name for name in found if name not in labels]:
-        raise UnknownName("label of the model", strangers[0], labels)
-    for name, files in found.items():
-        if not files:
-            raise UsageError(
-                f"the label {name} is empty",
-                got=f"no files in {place / name}",
-                expected=_layout(rows),
-            )
+    everything, files = listed_inputs(data, how, labels)
+    # All of it is mapped, so that what train was told will do here.
+    listed = _to_judge_by(mapped(everything, labels, mapping or {}), data)
+    found = {one.label for one in listed}
+    if strangers := sorted(found - set(labels)):
+        error = UnknownName("label of the model", strangers[0], labels)
+        error.do = error.do or f"name what it counts as: --map {strangers[0]}=LABEL"
+        raise error
+    place = data / HELD_OUT if listed[0].split and (data / HELD_OUT).is_dir() else data
+    root = place if place.is_dir() else place.parent
+    named = [replace(one, name=one.name.removeprefix(f"{root}/")) for one in listed]
     return LabelledSet(
         place,
-        tuple(
-            LabelledFile(path, path.relative_to(place).as_posix(), label)
-            for label in labels
-            for path in found.get(label, [])
-        ),
+        opened(named, labels, how, files),
         tuple(label for label in labels if label not in found),
     )
 
 
-def read_inputs(
-    files: Sequence[LabelledFile], how: Preprocessing | Embedding
-) -> Iterator[list[LabelledInput]]:
-    """What is in each file, in order: one picture, or as many rows as it has.
+def read_inputs(inputs: PictureSplit | RowSplit) -> Iterator[tuple[int, NDArray[Any] | None]]:
+    """Number and content of each input, in order; None where it cannot be read.
 
-    Pictures are decoded side by side, a few at a time: memory does not grow with their number.
+    They are read side by side, a few at a time: memory does not grow with their number.
     """
-    waiting = iter(files)
+    waiting = iter(range(len(inputs.labels)))
     with ThreadPoolExecutor() as pool:
         while block := list(islice(waiting, AT_ONCE)):
-            yield from pool.map(lambda file: _read(file, how), block)
+            yield from zip(block, pool.map(lambda one: inputs.inputs(one, 0), block), strict=True)
 
 
-def _read(file: LabelledFile, how: Preprocessing | Embedding) -> list[LabelledInput]:
-    try:
-        if isinstance(how, Preprocessing):
-            pixels = load_pixels(file.path, how, file.name)
-            return [LabelledInput(file, file.name, pixels)]
-        rows = read_rows(file.path, how, file.name)
-    except InputError as error:
-        return [LabelledInput(file, file.name, None, error.message)]
-    return [_row(file, number, row, how) for number, row in enumerate(rows)]
-
-
-def _row(file: LabelledFile, number: int, row: NDArray[Any], how: Embedding) -> LabelledInput:
-    name = f"{file.name}[{number}]"
-    try:
-        return LabelledInput(file, name, checked(row, how, name))
-    except InputError as error:
-        return LabelledInput(file, name, None, error.message)
-
-
-def _files_in(folder: Path, rows: bool) -> list[Path]:
-    """As ``edgeconv train`` takes them: every file of a label, and nothing deeper."""
-    files = sorted(path for path in _visible(folder) if path.is_file())
-    return [path for path in files if path.suffix == SUFFIX] if rows else files
-
-
-def _visible(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.iterdir() if not path.name.startswith("."))
-
-
-def _layout(rows: bool) -> str:
-    if rows:
-        return f"DIR/LABEL/*{SUFFIX} or DIR/LABEL{SUFFIX}, rows of embeddings"
-    return f"DIR/LABEL/* or DIR/{HELD_OUT}/LABEL/*"
+def _to_judge_by(everything: Sequence[Listed], data: Path) -> Sequence[Listed]:
+    found = of_split(everything, HELD_OUT) or [one for one in everything if one.split is None]
+    if not found:
+        raise UsageError(
+            f"{data} has nothing to judge by",
+            got=f"{len(everything)} inputs, all for training" if everything else "nothing",
+            expected="inputs of the split test, or of none",
+        )
+    return found

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from markupsafe import Markup
 
-from edgeconv.embeddings import SUFFIX
+from edgeconv.datasets.listing import Listed
 from edgeconv.errors import ImageError
 from edgeconv.evaluating import plots
 from edgeconv.evaluating.results import Curve, Evaluation
@@ -32,12 +32,12 @@ class _Panel:
     precision_recall: Markup
 
 
-def render(found: Evaluation, paths: Mapping[str, Path]) -> str:
+def render(found: Evaluation, inputs: Mapping[str, Listed]) -> str:
     """The report as HTML. It loads nothing and runs no script.
 
     Args:
         found: what was found.
-        paths: where the pictures are, by name; the worst mistakes are shown.
+        inputs: where they lie, by name; the worst mistakes are shown.
     """
     page = environment(Path(__file__).parent).get_template("report.html.j2")
     shown = found.mistakes[:MOST_MISTAKES]
@@ -48,7 +48,7 @@ def render(found: Evaluation, paths: Mapping[str, Path]) -> str:
         reliability=plots.reliability(found.calibration),
         before=plots.reliability(found.temperature.before) if found.temperature else None,
         mistakes=shown,
-        thumbnails=_thumbnails({one.name: paths[one.name] for one in shown}),
+        thumbnails=_thumbnails([inputs[one.name] for one in shown]),
     )
 
 
@@ -72,11 +72,11 @@ def _panel(label: str, curve: Curve, unsafe: bool, found: Evaluation | None = No
     )
 
 
-def _thumbnails(paths: Mapping[str, Path]) -> dict[str, bytes]:
+def _thumbnails(inputs: Sequence[Listed]) -> dict[str, bytes]:
     """Small PNGs of those that are pictures; one that has gone since is shown by name."""
     made = {}
-    for name, path in paths.items():
-        if path.suffix != SUFFIX:
+    for one in inputs:
+        if one.row is None:
             with suppress(ImageError, OSError):
-                made[name] = thumbnail(path.read_bytes(), name)
+                made[one.name] = thumbnail(one.content(), one.name)
     return made

@@ -151,7 +151,7 @@ class Evaluation(Strict):
     ``confusion`` has one row a true label and one column a given one. ``curves`` are by label, one
     against the rest; ``unsafe`` is that of the sum of the unsafe scores. A curve is missing where
     all pictures are on one side. ``unreadable`` gives name and reason, ``absent`` the labels that
-    have no folder. Where a temperature was fitted, all but ``temperature.before`` is about the
+    are not there. Where a temperature was fitted, all but ``temperature.before`` is about the
     scores with it.
     """
 

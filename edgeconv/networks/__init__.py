@@ -79,7 +79,23 @@ class Network(Protocol):
 
 
 def halved(weights: NDArray[Any]) -> NDArray[Any]:
-    """Values rounded to float16, those beyond its range to its largest, at their own dtype."""
+    """Values rounded to float16, those beyond its range to its largest, at their own dtype.
+
+    A kernel that float16 holds as it is gets the rounding of another scale. No file has the kernels
+    of its original: attention's scale, batch normalisation and the normalisation of pixels are
+    multiplied in first, and the products are rounded anew.
+    """
+    rounded = _rounded(weights)
+    if weights.ndim > 1 and np.array_equal(rounded, weights):
+        rounded = (_rounded(weights * _SCALE) / _SCALE).astype(weights.dtype)
+    return rounded
+
+
+_SCALE = np.float32(2**0.5)
+"""No power of two, so that hardly any number that float16 holds is still one after it."""
+
+
+def _rounded(weights: NDArray[Any]) -> NDArray[Any]:
     largest = np.finfo(np.float16).max
     rounded: NDArray[Any] = np.clip(weights, -largest, largest).astype(np.float16)
     return rounded.astype(weights.dtype)

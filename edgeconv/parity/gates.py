@@ -35,6 +35,10 @@ FLOAT16_MULTIPLE = 4.0
 SMALLEST_FLOOR = 2.0**-20
 """About eight units in the last place of a score near one: below that, a measured floor is luck."""
 
+HALF_STEP = 2.0**-12
+"""How far a score near one moves when it is rounded to float16: a file that computes in float16
+rounds its scores, however little the rounding of weights does to them."""
+
 LEAST_RANGE = 0.1
 """A reference whose scores all stay within this cannot tell a good file from a bad one."""
 
@@ -120,6 +124,8 @@ class Judge:
         elif precision == "fp16":
             floor, multiple = self.noise.float16_weights, FLOAT16_MULTIPLE
             kind = "the reference against itself with its weights rounded to float16"
+            if self.contract.precision.activation_type == "float16":
+                floor = max(floor, HALF_STEP)
         else:
             return None
         floor = max(floor, SMALLEST_FLOOR)

@@ -1,7 +1,7 @@
 """Training and fine-tuning, by the recipe of a model's spec."""
 
 from edgeconv.training.audit import Audit
-from edgeconv.training.evaluation import Evaluation
+from edgeconv.training.evaluation import HeldOut
 from edgeconv.training.history import Epoch
 from edgeconv.training.recipe import Recipe, recipe_of
 from edgeconv.training.running import TrainingRun, audit_data, train
@@ -9,7 +9,7 @@ from edgeconv.training.running import TrainingRun, audit_data, train
 __all__ = [
     "Audit",
     "Epoch",
-    "Evaluation",
+    "HeldOut",
     "Recipe",
     "TrainingRun",
     "audit_data",

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeconv.datasets.listing import SPLITS, Listed
+from edgeconv.datasets.splits import PictureSplit, Split
 from edgeconv.errors import ImageError, TrainingError
 from edgeconv.images import decode
 from edgeconv.progress import Progress
 from edgeconv.spec import ModelSpec, Strict
-from edgeconv.training.data import Dataset, PictureSplit, Split
-from edgeconv.training.listing import SPLITS, Listed
+from edgeconv.training.data import Dataset
 from edgeconv.training.perceptual_hash import difference_hash, near_pairs
 
 MOST_LISTED = 50
@@ -143,8 +144,7 @@ def _looked_at(
 
 def _look(one: Listed, split: PictureSplit) -> _Seen | ImageError:
     try:
-        source = one.source
-        content = source if isinstance(source, bytes) else source.read_bytes()
+        content = one.content()
         picture = decode(content, split.preprocessing, one.name)
     except ImageError as error:
         return error

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 
+from edgeconv.datasets.splits import Split
 from edgeconv.normalising import normalise
 from edgeconv.spec import ModelSpec
-from edgeconv.training.data import Split
 from edgeconv.training.strategy import Workers
 
 Floats = NDArray[np.float32]

@@ -5,45 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edgeconv.errors import ImageError, TrainingError, UsageError
+from edgeconv.datasets import listed_inputs, opened
+from edgeconv.datasets.listing import SplitName, identity_of, of_split
+from edgeconv.datasets.mapping import mapped
+from edgeconv.datasets.opening import forms
+from edgeconv.datasets.splits import Pixels, Split
+from edgeconv.errors import TrainingError, UsageError
 from edgeconv.generated import LABELS, Example, examples
-from edgeconv.images import load_pixels
-from edgeconv.spec import Embedding, ModelSpec, Preprocessing
-from edgeconv.training import sources
-from edgeconv.training.labelling import held_out, mapped, refuse_other_labels
-from edgeconv.training.listing import Listed, SplitName, identity_of, of_split
+from edgeconv.spec import ModelSpec
+from edgeconv.training.labelling import held_out, refuse_other_labels
 from edgeconv.training.recipe import Generated
-from edgeconv.training.rows import FORMS, Rows, RowSplit, listed_rows
-
-Pixels = NDArray[np.uint8]
-
-
-class Split(Protocol):
-    """Pictures or rows with their labels; read one by one, as they are needed, by any thread."""
-
-    @property
-    def labels(self) -> Sequence[int]:
-        """The index of each one's label."""
-
-    @property
-    def names(self) -> Sequence[str]:
-        """What messages call each one."""
-
-    @property
-    def unreadable(self) -> Mapping[str, str]:
-        """Those that could not be read so far: name -> reason."""
-
-    @property
-    def changes(self) -> bool:
-        """Whether another epoch has other inputs."""
-
-    def inputs(self, index: int, epoch: int) -> NDArray[Any] | None:
-        """A picture, (H, W, 3) uint8, or a row, (length,) float32; None when it is unreadable."""
 
 
 @dataclass(frozen=True)
@@ -56,31 +29,6 @@ class Dataset:
     train: Split
     held_out: Split
     identity: dict[str, Any]
-
-
-@dataclass
-class PictureSplit:
-    """Pictures in files, or in parts of them."""
-
-    listed: Sequence[Listed]
-    labels: Sequence[int]
-    preprocessing: Preprocessing
-    unreadable: dict[str, str] = field(default_factory=dict)
-    changes = False
-
-    @property
-    def names(self) -> list[str]:
-        """Paths, and keys in a shard."""
-        return [one.name for one in self.listed]
-
-    def inputs(self, index: int, epoch: int) -> Pixels | None:  # noqa: ARG002 - always the same
-        """The decoded picture, (H, W, 3), at the model's size."""
-        one = self.listed[index]
-        try:
-            return load_pixels(one.source, self.preprocessing, one.name)
-        except ImageError as error:
-            self.unreadable[one.name] = "; ".join([error.message, *error.got])
-            return None
 
 
 @dataclass
@@ -118,8 +66,7 @@ def open_dataset(
 
     Args:
         spec: its labels are those that the dataset must have, its input says how to decode.
-        source: one of :data:`edgeconv.training.sources.FORMS`; for a model of embeddings,
-            :data:`edgeconv.training.rows.FORMS`.
+        source: one of :func:`edgeconv.datasets.opening.forms`.
         generated: what to draw where there is no source.
         mapping: the dataset's label -> the model's, where they differ.
         share: of each label, to be kept from training where the dataset has no test pictures.
@@ -127,41 +74,31 @@ def open_dataset(
 
     Raises:
         UsageError: there is nothing to learn from, or the request contradicts itself.
+        DatasetError: it lists nothing, or what it lists cannot be understood.
         TrainingError: labels are missing, unknown or without anything readable.
         EmbeddingError: rows cannot be read, or are not what the model takes.
         MissingDependency: it is a parquet file, and pyarrow is not installed.
     """
     if source is None:
         return _drawn(spec, generated)
-    everything, files = _listed(spec, source)
-    listed = held_out(mapped(everything, spec, mapping or {}), share, seed, source)
+    how = spec.input.preprocessing
+    everything, files = listed_inputs(source, how, spec.labels)
+    listed = held_out(mapped(everything, spec.labels, mapping or {}), share, seed, source)
     refuse_other_labels(listed, spec, source)
 
-    def opened(name: SplitName) -> Split:
-        ours = of_split(listed, name)
-        labels = [spec.labels.index(one.label) for one in ours]
-        split: Split = (
-            RowSplit(ours, labels, files, spec.input)
-            if isinstance(spec.input, Embedding)
-            else PictureSplit(ours, labels, spec.pictures.preprocessing)
-        )
-        _refuse_unreadable(split, spec, f"the {name} data in {source}")
-        return split
+    def split(name: SplitName) -> Split:
+        found = opened(of_split(listed, name), spec.labels, how, files)
+        _refuse_unreadable(found, spec, f"the {name} data in {source}")
+        return found
 
-    return Dataset(opened("train"), opened("test"), identity_of(listed, source))
-
-
-def _listed(spec: ModelSpec, source: Path) -> tuple[list[Listed], dict[Path, Rows]]:
-    if isinstance(spec.input, Embedding):
-        return listed_rows(source, spec.input)
-    return sources.listed(source), {}
+    return Dataset(split("train"), split("test"), identity_of(listed, source))
 
 
 def _drawn(spec: ModelSpec, generated: Generated | None) -> Dataset:
     if generated is None:
         raise UsageError(
             f"{spec.name} needs {spec.input.noun}s to be trained on",
-            expected=FORMS if isinstance(spec.input, Embedding) else sources.FORMS,
+            expected=forms(spec.input.preprocessing),
             do=f"edgeconv train {spec.name} --data PATH",
         )
     if spec.labels != LABELS:

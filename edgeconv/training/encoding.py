@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.architectures.lookup import LARGEST, LAYER, digits
-from edgeconv.training.data import Split
+from edgeconv.datasets.splits import Split
 
 CHUNK = 4096
 SMALLEST_DEVIATION = 1e-7

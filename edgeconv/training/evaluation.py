@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeconv.datasets.splits import Split
 from edgeconv.errors import TrainingError
-from edgeconv.spec import ModelSpec, OutputKind
+from edgeconv.evaluating.metrics import rate
+from edgeconv.evaluating.results import Rate
+from edgeconv.spec import ModelSpec, OutputKind, Strict
 from edgeconv.training.batches import batches
-from edgeconv.training.data import Split
 
 Floats = NDArray[np.float32]
 Score = Callable[[Floats], Any]
@@ -23,12 +24,13 @@ SURE = 0.9
 BATCH = 32
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """``accuracy`` and ``borderline`` are shares of the pictures, ``loss`` a mean."""
+class HeldOut(Strict):
+    """``loss`` is the mean of what is learnt, ``borderline`` a share of the pictures.
 
-    pictures: int
-    accuracy: float
+    What else there is to know :func:`edgeconv.evaluate` finds out.
+    """
+
+    accuracy: Rate
     loss: float
     borderline: float
 
@@ -51,7 +53,7 @@ def evaluate(
     split: Split,
     spec: ModelSpec,
     score: Score | None = None,
-) -> Evaluation:
+) -> HeldOut:
     """Score a split, as the model will be used: without dropout, with its moving statistics.
 
     Args:
@@ -66,9 +68,9 @@ def evaluate(
     import tf_keras
 
     scores, targets = scored(score or model.predict_on_batch, split, spec)
-    return Evaluation(
-        pictures=len(scores),
-        accuracy=float(np.mean(scores.argmax(axis=1) == targets.argmax(axis=1))),
+    right = scores.argmax(axis=1) == targets.argmax(axis=1)
+    return HeldOut(
+        accuracy=rate(int(right.sum()), len(right)),
         loss=float(np.mean(tf_keras.losses.get(loss_of(spec))(targets, scores))),
         borderline=float(np.mean(scores.max(axis=1) < SURE)),
     )

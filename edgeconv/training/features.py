@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from edgeconv.datasets.listing import Listed
+from edgeconv.datasets.splits import RowSplit, Split
 from edgeconv.files import cannot_write
 from edgeconv.spec import Embedding, ModelSpec
 from edgeconv.training.batches import batches
-from edgeconv.training.data import Split
-from edgeconv.training.listing import Listed
 from edgeconv.training.recipe import Recipe
-from edgeconv.training.rows import RowSplit
 
 BATCH = 32
 

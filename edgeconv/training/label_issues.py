@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeconv.datasets.splits import Split
 from edgeconv.spec import ModelSpec, Strict
-from edgeconv.training.data import Split
 from edgeconv.training.evaluation import scored
 
 

@@ -1,47 +1,17 @@
-"""From a dataset's labels to a model's: mapped, complete, and held out in fair shares."""
+"""What a training needs of a dataset's labels: all of them, and held out in fair shares."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.random import RandomState
 
+from edgeconv.datasets.listing import SPLITS, Listed, of_split
 from edgeconv.errors import TrainingError, UsageError
 from edgeconv.spec import ModelSpec
-from edgeconv.training.listing import SPLITS, Listed, of_split
-
-
-def mapped(listed: Sequence[Listed], spec: ModelSpec, mapping: Mapping[str, str]) -> list[Listed]:
-    """The same with a model's labels. A number is the place of a label in the spec.
-
-    Args:
-        mapping: the dataset's label -> the model's; others stay.
-
-    Raises:
-        UsageError: the mapping is from or to a label that is not there.
-    """
-    known = {one.label for one in listed}
-    if strangers := set(mapping) - known:
-        raise UsageError(
-            "the mapping is from labels that the pictures do not have",
-            got=", ".join(sorted(strangers)),
-            expected="some of " + ", ".join(sorted(known)),
-        )
-    if strangers := set(mapping.values()) - set(spec.labels):
-        raise UsageError(
-            f"the mapping is to labels that {spec.name} does not have",
-            got=", ".join(sorted(strangers)),
-            expected="some of " + ", ".join(spec.labels),
-        )
-    numbered = {str(number): label for number, label in enumerate(spec.labels)}
-    names = {
-        label: mapping.get(label) or (label if label in spec.labels else numbered.get(label, label))
-        for label in known
-    }
-    return [replace(one, label=names[one.label]) for one in listed]
 
 
 def refuse_other_labels(listed: Sequence[Listed], spec: ModelSpec, source: Path) -> None:

@@ -138,7 +138,7 @@ class Trainer:
             learning_rate=rate,
             loss=loss,
             val_loss=held_out.loss,
-            val_accuracy=held_out.accuracy,
+            val_accuracy=held_out.accuracy.value,
         )
         self._keep(stage, result, weights)
 
@@ -228,4 +228,5 @@ class Trainer:
     def _stop(self, why: str) -> None:
         self.state.stopped = why
         self._save()
-        self.progress.note(f"stopped: {why}; the best weights so far are kept")
+        kept = "; the best weights so far are kept" if self.state.best_weights else ""
+        self.progress.note(f"stopped: {why}{kept}")

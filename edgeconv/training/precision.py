@@ -11,7 +11,8 @@ from typing import Literal
 def computing_in(precision: Literal["float32", "bfloat16"]) -> Iterator[None]:
     """Layers that are made inside compute in this type; their weights are float32 always.
 
-    bfloat16 has float32's range, so that gradients need no scaling (Kalamkar et al. 2019).
+    bfloat16 has float32's range, so that gradients need no scaling (Kalamkar et al. 2019), as those
+    of float16 would.
     """
     import tf_keras
 

@@ -25,10 +25,10 @@ class Optimizer(Strict):
     rate; vectors (biases, normalisations, tokens) and positions are spared, as timm does.
     ``epsilon`` is AdamW's.
 
-    ``warmup_epochs`` is how long the learning rate climbs from zero: a network that starts from
-    random weights may otherwise never recover from its first steps. ``clip_norm`` is the largest
-    norm of all gradients together. ``layer_decay`` multiplies the learning rate once for every
-    block between a layer and the head (Clark et al. 2020).
+    ``warmup_epochs`` is how long the learning rate climbs from ``warmup_from``: a network that
+    starts from random weights may otherwise never recover from its first steps. ``clip_norm`` is
+    the largest norm of all gradients together. ``layer_decay`` multiplies the learning rate once
+    for every block between a layer and the head (Clark et al. 2020).
     """
 
     kind: Literal["sgd", "adamw"] = "sgd"
@@ -37,6 +37,7 @@ class Optimizer(Strict):
     weight_decay: Share = 0.0
     epsilon: Annotated[float, Field(gt=0)] = 1e-8
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
+    warmup_from: Annotated[float, Field(ge=0)] = 0.0
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
 
@@ -54,7 +55,9 @@ class Augment(Strict):
     ``rotation`` and ``shear`` are degrees, ``shift`` a share of the side, ``zoom`` a share of the
     scale, ``channel_shift`` pixel values of 0..255; ``flip`` is left to right.
     ``colour_jitter`` is the largest change of brightness, contrast and saturation, as a share of
-    each, for a share ``colour_jitter_of`` of the pictures, as torchvision does it.
+    each, for a share ``colour_jitter_of`` of the pictures, as torchvision does it. ``blur_of`` is
+    the share of pictures that are blurred, by a Gaussian of .1 to 2 pixels; ``erase_of`` the share
+    in which a rectangle is replaced by noise (Zhong et al. 2020), as timm does both.
     """
 
     rotation: float = 30
@@ -65,6 +68,8 @@ class Augment(Strict):
     flip: bool = True
     colour_jitter: Share = 0.0
     colour_jitter_of: Annotated[float, Field(ge=0, le=1)] = 1.0
+    blur_of: Annotated[float, Field(ge=0, le=1)] = 0.0
+    erase_of: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
 class Mixing(Strict):
@@ -106,8 +111,9 @@ class Recipe(Strict):
     ``label_smoothing`` takes that share from the right label and gives all labels the same of it
     (Szegedy et al. 2016). ``averaging`` is the momentum of an exponential average of the weights;
     the average is then what is judged and kept. ``precision`` is what layers compute in: weights,
-    normalisations, scores and the loss stay in float32. ``patience`` ends the training after so
-    many epochs without a better held-out loss. ``stored`` is the type of the written kernels.
+    normalisations, scores and the loss stay in float32. float16 is not offered: it would need its
+    losses scaled, and bfloat16 does not. ``patience`` ends the training after so many epochs
+    without a better held-out loss. ``stored`` is the type of the written kernels.
     """
 
     recipe: Literal["keras-image"] = "keras-image"

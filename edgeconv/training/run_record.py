@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +47,7 @@ def write_record(
         "asked": {**asked, "workers": workers().count},
         "made_with": library_versions(),
         "weights": {"file": run.weights.name, "sha256": sha256_of(folder / run.weights.name)},
-        "held_out": asdict(run.held_out),
+        "held_out": run.held_out.model_dump(mode="json"),
         "epochs": len(run.history),
         "unreadable": run.unreadable,
         "issues": [issue.model_dump(mode="json") for issue in run.issues],

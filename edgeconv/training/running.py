@@ -12,15 +12,15 @@ from typing import Any
 from edgeconv.architectures import build
 from edgeconv.checkpoints import read, safetensors
 from edgeconv.checkpoints.fitting import fill
+from edgeconv.datasets.listing import SPLITS
 from edgeconv.files import locked, staging
 from edgeconv.progress import Progress, Silent
 from edgeconv.spec import ModelSpec
 from edgeconv.training.audit import Audit, audit
 from edgeconv.training.data import Dataset, open_dataset
-from edgeconv.training.evaluation import Evaluation, evaluate
+from edgeconv.training.evaluation import HeldOut, evaluate
 from edgeconv.training.history import PLOT, Epoch, write_numbers, write_plot
 from edgeconv.training.label_issues import LabelIssue, label_issues
-from edgeconv.training.listing import SPLITS
 from edgeconv.training.loop import Trainer
 from edgeconv.training.recipe import Recipe, recipe_of
 from edgeconv.training.run_record import RECORD, write_record
@@ -40,7 +40,7 @@ class TrainingRun:
     weights: Path
     plot: Path
     record: Path
-    held_out: Evaluation
+    held_out: HeldOut
     history: tuple[Epoch, ...]
     unreadable: int
     issues: tuple[LabelIssue, ...]
@@ -66,9 +66,8 @@ def train(
 
     Args:
         spec: the model, its labels and its recipe.
-        data: one of :data:`edgeconv.training.sources.FORMS`, or of
-            :data:`edgeconv.training.rows.FORMS` for a model of embeddings; without it, the
-            pictures that the recipe says edgeconv shall draw.
+        data: one of :func:`edgeconv.datasets.opening.forms`; without it, the pictures that the
+            recipe says edgeconv shall draw.
         out: gets ``<model>.safetensors``, ``run.json``, ``history.json``, ``history.png`` and the
             state. Several workers share it.
         body: instead of the recipe's: ``imagenet``, ``none``, or a checkpoint.
@@ -86,6 +85,7 @@ def train(
     Raises:
         SpecError: the spec cannot be built or holds no recipe.
         UsageError: there are no pictures, or the request contradicts itself.
+        DatasetError: the data cannot be understood.
         TrainingError: the pictures do not fit the labels, or no epoch gave a finite loss.
         CheckpointError, DownloadError: the body's weights cannot be had.
         CannotRunHere: the strategy's workers do not find each other.

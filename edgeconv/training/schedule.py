@@ -43,7 +43,8 @@ def learning_rate(recipe: Recipe, plateau: Plateau, epochs_done: float, step: fl
     climb = optimizer.warmup_epochs
     if epochs_done < climb:
         warm = min(1.0, (epochs_done + step) / climb)
-        return optimizer.learning_rate * plateau.scale * warm
+        start, end = optimizer.warmup_from, optimizer.learning_rate * plateau.scale
+        return start + (end - start) * warm
     if recipe.schedule in {"constant", "plateau"}:
         return optimizer.learning_rate * plateau.scale
     through = (epochs_done - climb) / (recipe.epochs - climb)

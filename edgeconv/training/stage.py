@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.architectures import body_layers
+from edgeconv.datasets.splits import Split
 from edgeconv.spec import Embedding, ModelSpec
 from edgeconv.training.augment import augmentation
 from edgeconv.training.batches import Change, batches
-from edgeconv.training.data import Dataset, Split
-from edgeconv.training.evaluation import Evaluation, evaluate, loss_of
+from edgeconv.training.data import Dataset
+from edgeconv.training.evaluation import HeldOut, evaluate, loss_of
 from edgeconv.training.features import can_be_kept, cut, embedding_of, kept
 from edgeconv.training.learner import Learner
 from edgeconv.training.recipe import Recipe
@@ -55,7 +56,7 @@ class Stage:
             share=share,
         )
 
-    def evaluate(self) -> Evaluation:
+    def evaluate(self) -> HeldOut:
         """How well the model does now on the held-out inputs."""
         return evaluate(self.learner.model, self.held_out, self.spec, self.score)
 
@@ -94,7 +95,7 @@ def stage_of(
         held_out = kept(before, held_out, spec, scratch / "test.npy")
         spec, body = spec.model_copy(update={"input": embedding_of(before)}), []
     elif recipe.augment and not isinstance(spec.input, Embedding):
-        change = augmentation(recipe.augment)
+        change = augmentation(recipe.augment, spec.pictures)
     learner = Learner(model, body, recipe, tf_keras.losses.get(loss_of(spec)), strategy)
     # Not Keras' predict, which shares batches out among replicas and gathers the scores of all.
     score = tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True)

@@ -1,7 +1,10 @@
 """Evaluating the trained demo: its file and its original, what is kept and what is refused."""
 
+import io
 import json
+import re
 import shutil
+import tarfile
 from dataclasses import replace
 
 import numpy as np
@@ -71,6 +74,28 @@ def test_the_exported_file_is_what_is_run(found, demo, pictures):
     assert list(found.unreadable) == ["Rings/broken.png"]
     assert len(found.mistakes) == (truth != decided).sum()
     assert all(one.name.startswith(f"{one.truth}/") for one in found.mistakes)
+
+
+def test_shards_are_judged_and_shown_as_folders_are(found, demo_artifact, pictures, tmp_path):
+    """Their pictures lie in the middle of a file, and are read and shown from there."""
+    with tarfile.open(tmp_path / "test.tar", "w") as shard:
+        for file in sorted((pictures / "test").rglob("*.png")):
+            key = f"{file.parent.name}-{file.stem}"
+            shard.add(file, f"{key}.png")
+            label = {"Dots": "spots"}.get(file.parent.name, file.parent.name).encode()
+            member = tarfile.TarInfo(f"{key}.cls")
+            member.size = len(label)
+            shard.addfile(member, io.BytesIO(label))
+    page = tmp_path / "report.html"
+    options = ["--data", tmp_path, "--map", "spots=Dots", "--html", page, "--json"]
+    done = CliRunner().invoke(app, ["evaluate", str(demo_artifact), *map(str, options)])
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert document["confusion"] == [list(row) for row in found.confusion]
+    assert list(document["unreadable"]) == ["test.tar:Rings-broken"]
+    assert page.read_text().count("data:image/png") >= len(found.mistakes)
+    swapped = evaluate(demo_artifact, tmp_path, mapping={"spots": "Rings", "Rings": "Dots"})
+    assert swapped.accuracy.value < found.accuracy.value / 2
 
 
 @pytest.mark.slow
@@ -195,6 +220,10 @@ def test_the_report_stands_alone(demo_artifact, pictures, tmp_path):
     assert text.count("<svg") == 9  # ROC and PR of unsafe and three labels, reliability
     assert text.count("data:image/png") >= len(found.mistakes)
     assert "broken.png" in text
+    # On a narrow page there are no columns: each number says what it is.
+    cells = re.findall(r"<td[^>]*>", text.partition('id="confusion"')[0])
+    assert len(cells) == 3 * 3 + 3 * 7
+    assert all("data-name=" in one for one in cells)
     assert "<script" not in text
     assert "http" not in text.replace("http-equiv", "").replace("http://www.w3.org", "")
 

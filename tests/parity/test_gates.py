@@ -11,7 +11,7 @@ LABELS = ("Neutral", "Porn", "Sexy")
 IMAGES = 320
 
 
-def contract(precision="fp32"):
+def contract(precision="fp32", activations="float32"):
     return Contract(
         model="m",
         summary="s",
@@ -24,7 +24,7 @@ def contract(precision="fp32"):
         precision=Precision(
             asked=precision,
             weight_type="float32",
-            activation_type="float32",
+            activation_type=activations,
             weights={"float32": 1.0},
             float_ops=1.0,
         ),
@@ -38,10 +38,20 @@ def reference():
     return np.random.RandomState(0).dirichlet([0.3] * 3, IMAGES).astype(np.float32)
 
 
-def judge(reference, candidate, precision="fp32", images=IMAGES, floor=1e-6, rate=0.01):
-    noise = NoiseFloor(float32=floor, float16_weights=1e-3, variants={})
+def judge(
+    reference,
+    candidate,
+    precision="fp32",
+    images=IMAGES,
+    floor=1e-6,
+    rate=0.01,
+    half=1e-3,
+    activations="float32",
+):
+    noise = NoiseFloor(float32=floor, float16_weights=half, variants={})
     names = [f"{number}.png" for number in range(images)]
-    return Judge(contract(precision), LABELS, names, noise, rate).judge(reference, candidate)
+    said = contract(precision, activations)
+    return Judge(said, LABELS, names, noise, rate).judge(reference, candidate)
 
 
 def test_the_same_scores_pass(reference):
@@ -57,6 +67,17 @@ def test_a_difference_beyond_the_noise_fails(reference):
     assert found.verdict is Verdict.FAIL
     assert "times the noise floor" in found.findings[0]
     assert judge(reference, moved, floor=1e-5).verdict is Verdict.PASS
+
+
+def test_scores_that_are_rounded_to_float16_pass_where_the_file_computes_in_it(reference):
+    rounded = reference.astype(np.float16).astype(np.float32)
+    assert 1e-4 < np.abs(rounded - reference).max() < 3e-4
+    found = judge(reference, rounded, precision="fp16", half=0.0, activations="float16")
+    assert found.verdict is Verdict.PASS
+    assert judge(reference, rounded, precision="fp16", half=0.0).verdict is Verdict.FAIL
+    moved = reference + np.float32(2e-3) * np.array([1, -1, 0], np.float32)
+    found = judge(reference, moved, precision="fp16", half=0.0, activations="float16")
+    assert found.verdict is Verdict.FAIL
 
 
 def test_integer_files_are_judged_by_decisions_alone(reference):

@@ -9,6 +9,8 @@ import pytest
 from onnx import numpy_helper
 
 from edgeconv.artifact import open_artifact
+from edgeconv.classifier import load_classifier
+from edgeconv.exporting import export
 from edgeconv.parity.decoded import decode_set
 from edgeconv.parity.judge import judge_artifacts
 from edgeconv.parity.reference import reference_from_artifact, reference_from_classifier
@@ -226,3 +228,41 @@ def test_an_artifact_can_be_the_reference(demo_artifact, pictures, sabotaged):
     assert set(verdicts(demo_artifact, reference)[0].values()) == {Verdict.PASS}
     path = sabotaged(lambda _, contract: changed_input(contract, colour="BGR"))
     assert verdicts(path, reference)[0]["pixels"] is Verdict.FAIL
+
+
+@pytest.fixture(scope="module")
+def half_vit(tmp_path_factory):
+    """The float16 file of a transformer whose weights are float16 already, and its reference."""
+    model = load_classifier("demo-vit").with_half_weights()
+    weights = model.network.tensors.values()
+    assert all(np.array_equal(w, w.astype(np.float16).astype(w.dtype)) for w in weights)
+    out = tmp_path_factory.mktemp("half")
+    export(model, targets=["onnx"], precisions=["fp16"], verify=False, out=out)
+    every_eighth = ReferenceSet("some", generated_set().pictures[::8])
+    pictures = decode_set(every_eighth, model.spec.input.preprocessing, Silent())
+    reference = reference_from_classifier(model, model.freeze(), pictures, Silent())
+    return out / "DemoViT.fp16.onnx", reference
+
+
+def test_a_float16_file_of_float16_weights_passes(half_vit):
+    """Its kernels are not the original's: attention's scale is in them, and rounded anew."""
+    by_gate, run = verdicts(*half_vit)
+    assert set(by_gate.values()) == {Verdict.PASS}
+    found = run.artifacts[0].gates["tensor"]
+    assert found.tolerance.limit < 0.01
+    assert found.differences.max_abs > 4 * 2**-20, "more than no rounding of weights explains"
+
+
+def test_a_float16_file_of_float16_weights_that_is_broken_fails(half_vit, tmp_path):
+    path, reference = half_vit
+    model = onnx.load(path)
+    kernel = first_weight(model, 3000)
+    values = numpy_helper.to_array(kernel)
+    kernel.CopyFrom(numpy_helper.from_array((values * 1.02).astype(values.dtype), kernel.name))
+    broken = tmp_path / path.name
+    onnx.save(model, broken)
+    OnnxConverter(None, Options()).embed(broken, open_artifact(path).contract)
+    by_gate, run = verdicts(broken, reference)
+    assert by_gate["tensor"] is Verdict.FAIL
+    assert "noise floor" in run.artifacts[0].gates["tensor"].findings[0]
+    assert run.artifacts[0].flips.count < LENIENT * 40, "decisions alone would have let it pass"

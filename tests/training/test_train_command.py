@@ -47,8 +47,9 @@ def test_json_is_one_document_with_the_figures(spec: str, tmp_path: Path) -> Non
     assert document["model"] == "tiny"
     assert document["weights"] == "build/train-tiny/tiny.safetensors"
     assert (tmp_path / document["weights"]).is_file()
-    assert document["pictures"] == 6
-    assert 0 <= document["accuracy"] <= 1
+    accuracy = document["accuracy"]
+    assert accuracy["of"] == 6
+    assert 0 <= accuracy["low"] <= accuracy["value"] <= accuracy["high"] <= 1
     assert [epoch["epoch"] for epoch in document["history"]] == [1]
     assert "ONLY A TEST" in result.stderr
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeconv.errors import TrainingError, UsageError
+from edgeconv.errors import DatasetError, TrainingError, UsageError
 from edgeconv.spec import ModelSpec, load_spec
 from edgeconv.training.batches import batches
 from edgeconv.training.data import open_dataset
@@ -48,7 +48,7 @@ def test_missing_and_unknown_labels_are_refused(
 
 def test_a_label_too_many_is_refused(folder: Path, tiny_spec: MakeSpec) -> None:
     (folder / "train" / "Squares").mkdir()
-    with pytest.raises(TrainingError, match="Squares"):
+    with pytest.raises(DatasetError, match="Squares"):
         open_dataset(tiny_spec(), folder, None)
 
 
@@ -61,7 +61,7 @@ def test_a_missing_split_is_refused(folder: Path, tiny_spec: MakeSpec) -> None:
 def test_an_empty_label_is_refused(folder: Path, tiny_spec: MakeSpec) -> None:
     for picture in (folder / "train" / "Rings").iterdir():
         picture.unlink()
-    with pytest.raises(TrainingError, match="Rings holds no picture"):
+    with pytest.raises(DatasetError, match="Rings holds no picture"):
         open_dataset(tiny_spec(), folder, None)
 
 

@@ -83,8 +83,8 @@ def test_the_figures_are_those_of_the_best_epoch(
     run, _ = uninterrupted
     best = min(run.history, key=lambda epoch: epoch.val_loss)
     assert run.held_out.loss == pytest.approx(best.val_loss, abs=1e-6)
-    assert run.held_out.accuracy == best.val_accuracy
-    assert run.held_out.pictures == 6
+    assert run.held_out.accuracy.value == best.val_accuracy
+    assert run.held_out.accuracy.of == 6
 
 
 @pytest.mark.parametrize("moment", ["epoch 1: ", "epoch 2 of", "epoch 3 of", "writing"])
@@ -208,13 +208,17 @@ def test_a_loss_that_is_no_number_stops_with_the_best_kept(
     assert run.stopped.count(",") == 4
     assert [epoch.epoch for epoch in run.history] == [1]
     assert run.held_out.loss == pytest.approx(run.history[0].val_loss, abs=1e-6)
+    assert f"stopped: {run.stopped}; the best weights so far are kept" in recorder.said
     assert train(tiny_spec(), None, tmp_path).stopped == run.stopped
 
 
 def test_a_first_epoch_that_diverges_is_an_error(tiny_spec: MakeSpec, tmp_path: Path) -> None:
     spec = tiny_spec(optimizer={"learning_rate": 1e30})
+    recorder = Recorder()
     with pytest.raises(TrainingError, match="learning rate"):
-        train(spec, None, tmp_path)
+        train(spec, None, tmp_path, progress=recorder)
+    assert recorder.said[-1].startswith("stopped: the loss was ")
+    assert "kept" not in recorder.said[-1], "there is nothing to keep"
     assert not (tmp_path / "tiny.safetensors").exists()
 
 

@@ -26,6 +26,8 @@ def test_the_defaults_are_the_seeds() -> None:
         "flip": True,
         "colour_jitter": 0.0,
         "colour_jitter_of": 1.0,
+        "blur_of": 0.0,
+        "erase_of": 0.0,
     }
     assert (recipe.optimizer.kind, recipe.optimizer.learning_rate) == ("sgd", 0.1)
     assert recipe.optimizer.momentum == 0.9
@@ -37,6 +39,53 @@ def test_the_defaults_are_the_seeds() -> None:
 
 def test_nsfw_mobilenet_v2_is_trained_by_the_defaults() -> None:
     assert recipe_of(load_spec("nsfw-mobilenet-v2")) == Recipe()
+
+
+def test_marqos_recipe_is_the_one_on_its_card() -> None:
+    spec = load_spec("marqo-vit-tiny-384")
+    recipe = recipe_of(spec)
+    options, changes, mixing = recipe.optimizer, recipe.augment, recipe.mixing
+    assert changes
+    assert mixing
+    assert {
+        "batch_size": recipe.batch,
+        "color_jitter": changes.colour_jitter,
+        "color_jitter_prob": changes.colour_jitter_of,
+        "cutmix": mixing.cutmix,
+        "drop": spec.architecture["dropout"],
+        "drop_path": spec.architecture["drop_path"],
+        "epochs": recipe.epochs,
+        "gaussian_blur_prob": changes.blur_of,
+        "hflip": 0.5 if changes.flip else 0.0,
+        "lr": options.learning_rate,
+        "mixup": mixing.mixup,
+        "mixup_switch_prob": mixing.switch_to_cutmix,
+        "opt": options.kind,
+        "reprob": changes.erase_of,
+        "sched": recipe.schedule,
+        "smoothing": recipe.label_smoothing,
+        "warmup_epochs": options.warmup_epochs,
+        "warmup_lr": options.warmup_from,
+    } == {
+        "batch_size": 256,
+        "color_jitter": 0.2,
+        "color_jitter_prob": 0.05,
+        "cutmix": 0.1,
+        "drop": 0.1,
+        "drop_path": 0.05,
+        "epochs": 20,
+        "gaussian_blur_prob": 0.005,
+        "hflip": 0.5,
+        "lr": 5e-5,
+        "mixup": 0.1,
+        "mixup_switch_prob": 0.5,
+        "opt": "adamw",
+        "reprob": 0.5,
+        "sched": "cosine",
+        "smoothing": 0.1,
+        "warmup_epochs": 2,
+        "warmup_lr": 1e-5,
+    }
 
 
 @pytest.mark.parametrize("name", known_models())

@@ -200,7 +200,7 @@ def test_the_record_repeats_the_run(tiny_spec: MakeSpec, folder: Path, tmp_path:
     run = train(tiny_spec(epochs=2), folder / "train", tmp_path / "one", seed=3, split=0.34)
     said = json.loads(run.record.read_text())
     assert said["recipe"]["seed"] == 3
-    assert said["held_out"]["accuracy"] == run.held_out.accuracy
+    assert said["held_out"]["accuracy"] == run.held_out.accuracy.model_dump()
     again = train(
         ModelSpec.model_validate({**said["spec"], "training": said["recipe"]}),
         Path(said["asked"]["data"]),

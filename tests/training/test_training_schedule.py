@@ -25,6 +25,13 @@ def test_the_rate_climbs_and_stays() -> None:
     assert rates(recipe) == pytest.approx([0.025, 0.05, 0.075, 0.1, 0.1, 0.1])
 
 
+def test_a_climb_may_start_above_zero() -> None:
+    optimizer = Optimizer(learning_rate=0.1, warmup_epochs=2, warmup_from=0.02)
+    recipe = Recipe(optimizer=optimizer, epochs=3)
+    rates = [learning_rate(recipe, Plateau(), done, 0.5) for done in (0.0, 0.5, 1.0, 1.5, 2.0)]
+    assert rates == pytest.approx([0.04, 0.06, 0.08, 0.1, 0.1])
+
+
 def test_a_line_goes_to_zero_as_transformers_draws_it() -> None:
     recipe = Recipe(optimizer=Optimizer(learning_rate=1.0), schedule="line", epochs=3)
     # transformers.get_linear_schedule_with_warmup(0, 6), before each of the 6 steps.

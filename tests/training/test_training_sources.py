@@ -12,12 +12,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeconv.errors import EdgeconvError, EmbeddingError, TrainingError, UsageError
+from edgeconv.datasets.listing import Listed
+from edgeconv.datasets.mapping import mapped
+from edgeconv.datasets.sources import listed
+from edgeconv.datasets.splits import Split
+from edgeconv.errors import (
+    DatasetError,
+    EdgeconvError,
+    EmbeddingError,
+    TrainingError,
+    UsageError,
+)
 from edgeconv.spec import ModelSpec
-from edgeconv.training.data import Split, open_dataset
-from edgeconv.training.labelling import held_out, mapped
-from edgeconv.training.listing import Listed
-from edgeconv.training.sources import listed
+from edgeconv.training.data import open_dataset
+from edgeconv.training.labelling import held_out
 
 MakeSpec = Callable[..., ModelSpec]
 
@@ -109,7 +117,7 @@ def test_names_in_a_shard_are_no_paths(tmp_path: Path) -> None:
             member = tarfile.TarInfo(name)
             member.size = len(content)
             shard.addfile(member, io.BytesIO(content))
-    (one,) = listed(place)
+    (one,) = listed(place, ())
     assert one.source == b"mine"
     assert (one.label, one.split) == ("Dots", "train")
 
@@ -117,19 +125,19 @@ def test_names_in_a_shard_are_no_paths(tmp_path: Path) -> None:
 def test_a_shard_that_is_cut_off_or_packed_is_refused(folder: Path, tmp_path: Path) -> None:
     whole = write_shard(folder, "train", tmp_path / "whole.tar").read_bytes()
     (tmp_path / "cut.tar").write_bytes(whole[: len(whole) // 2 - 700])
-    with pytest.raises(TrainingError, match="cut"):
-        listed(tmp_path / "cut.tar")
+    with pytest.raises(DatasetError, match="cut"):
+        listed(tmp_path / "cut.tar", ())
     with tarfile.open(tmp_path / "packed.tar", "w:gz") as shard:
         shard.add(folder, "pictures")
-    with pytest.raises(TrainingError, match="without compression"):
-        listed(tmp_path / "packed.tar")
+    with pytest.raises(DatasetError, match="without compression"):
+        listed(tmp_path / "packed.tar", ())
 
 
 def test_a_picture_without_a_label_is_named(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a.tar", "w") as shard:
         shard.addfile(tarfile.TarInfo("lonely.jpg"))
-    with pytest.raises(TrainingError, match="lonely in"):
-        listed(tmp_path / "a.tar")
+    with pytest.raises(DatasetError, match="lonely in"):
+        listed(tmp_path / "a.tar", ())
 
 
 @pytest.mark.parametrize(
@@ -143,8 +151,8 @@ def test_a_picture_without_a_label_is_named(tmp_path: Path) -> None:
 def test_a_table_that_cannot_be_understood_is_refused(
     header: str, row: str, said: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(TrainingError, match=said):
-        listed(write_csv(tmp_path, [row], header))
+    with pytest.raises(DatasetError, match=said):
+        listed(write_csv(tmp_path, [row], header), ())
 
 
 def test_labels_are_mapped_five_to_three(folder: Path, tiny_spec: MakeSpec) -> None:
@@ -168,7 +176,11 @@ def test_a_mapping_from_or_to_nowhere_is_refused(
 
 def test_numbers_are_places_of_labels(tiny_spec: MakeSpec) -> None:
     numbered = [Listed(str(n), str(n), None, Path("x")) for n in range(3)]
-    assert [one.label for one in mapped(numbered, tiny_spec(), {})] == ["Dots", "Rings", "Stripes"]
+    assert [one.label for one in mapped(numbered, tiny_spec().labels, {})] == [
+        "Dots",
+        "Rings",
+        "Stripes",
+    ]
 
 
 def some(counts: dict[str, int]) -> list[Listed]:

@@ -53,6 +53,15 @@ class Listed:
         except OSError as error:
             raise UnreadableImage(f"cannot read {self.name}", got=error.strerror) from error
 
+    def content(self) -> bytes:
+        """All of the picture's bytes.
+
+        Raises:
+            UnreadableImage, OSError: they cannot be read.
+        """
+        source = self.source
+        return source if isinstance(source, bytes) else source.read_bytes()
+
     @property
     def size(self) -> int:
         """Bytes; 0 for a file that is not there."""

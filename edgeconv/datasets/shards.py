@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edgeconv.errors import TrainingError
+from edgeconv.datasets.listing import SPLITS, Listed, Span, SplitName
+from edgeconv.errors import DatasetError
 from edgeconv.images import IMAGE_SUFFIXES
-from edgeconv.training.listing import SPLITS, Listed, Span, SplitName
 
 SHARD = ".tar"
 
@@ -29,7 +29,7 @@ def listed_in_shards(shards: Sequence[Path]) -> list[Listed]:
     ``key.cls``, or ``label`` or ``cls`` in ``key.json``.
 
     Raises:
-        TrainingError: a shard cannot be read, or a picture in it has no label.
+        DatasetError: a shard cannot be read, or a picture in it has no label.
     """
     return [one for shard in shards for one in _listed(shard)]
 
@@ -52,7 +52,7 @@ def _listed(shard: Path) -> list[Listed]:
                     if label is not None:
                         labels[key] = label
     except (OSError, tarfile.TarError) as error:
-        raise TrainingError(
+        raise DatasetError(
             f"cannot read {shard}", got=str(error), expected="a tar file without compression"
         ) from error
     _refuse_cut_off(shard, pictures)
@@ -83,7 +83,7 @@ def _refuse_cut_off(shard: Path, pictures: dict[str, Span]) -> None:
     """tarfile takes a shard that ends within a member for whole."""
     size = shard.stat().st_size
     if any(span.start + span.length > size for span in pictures.values()):
-        raise TrainingError(
+        raise DatasetError(
             f"{shard} is cut off", got=f"{size:,} bytes", do="copy or download it again"
         )
 
@@ -92,7 +92,7 @@ def _of(
     shard: Path, split: SplitName | None, key: str, span: Span, labels: dict[str, str]
 ) -> Listed:
     if not labels.get(key):
-        raise TrainingError(
+        raise DatasetError(
             f"{key} in {shard} has no label", expected=f"{key}.cls, or {key}.json with a label"
         )
     return Listed(f"{shard}:{key}", labels[key], split, shard, span)
