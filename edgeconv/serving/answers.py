@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -87,7 +87,7 @@ def answered(served: Served, entries: Sequence[Entry]) -> Response:
     return document({**head, "results": results})
 
 
-def document(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def document(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """JSON; a score that is no number, of a broken model, is null."""
     text = to_json(content, inf_nan_mode="null")
     return Response(text, status, headers, media_type="application/json")

@@ -125,9 +125,7 @@ async def _judged(workers: Workers, uploads: Sequence[Upload], seconds: float) -
         answers = [asyncio.wrap_future(one) for one in workers.submit(uploads)]
         found = await asyncio.wait_for(asyncio.gather(*answers), seconds)
     except Busy as busy:
-        raise HTTPException(
-            429, f"{busy}: try again", {"Retry-After": str(busy.seconds)}
-        ) from busy
+        raise HTTPException(429, f"{busy}: try again", {"Retry-After": str(busy.seconds)}) from busy
     except asyncio.TimeoutError:
         raise HTTPException(
             429, f"no answer within {seconds:g} s: try again", {"Retry-After": "1"}
@@ -143,9 +141,9 @@ def _explain_errors(app: FastAPI) -> None:
         return document({"error": error.detail}, error.status_code, error.headers)
 
     @app.exception_handler(ClientDisconnect)
-    async def let_go(_: Request, error: ClientDisconnect) -> Response:
+    async def let_go(_: Request, __: ClientDisconnect) -> Response:
         return document({"error": "the client has gone"}, 400)
 
     @app.exception_handler(Exception)
-    async def apologise(_: Request, error: Exception) -> Response:
+    async def apologise(_: Request, __: Exception) -> Response:
         return document({"error": "something is wrong with the server: see its log"}, 500)

@@ -61,7 +61,9 @@ def guarded(limits: Limits) -> type[H11Protocol]:
             self.transport.write(
                 f"HTTP/1.1 {status} \r\nContent-Type: application/json\r\n"
                 f"Content-Length: {len(body)}\r\nConnection: close\r\n".encode()
-                + header + b"\r\n" + body
+                + header
+                + b"\r\n"
+                + body
             )
             self.transport.close()
 

@@ -58,7 +58,8 @@ class Metrics:
                 self._inputs.labels("unreadable").inc()
 
     def text(self) -> bytes:
-        return generate_latest(self._registry)
+        text: bytes = generate_latest(self._registry)
+        return text
 
 
 class Counting:

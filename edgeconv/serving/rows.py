@@ -42,4 +42,4 @@ def rows_of(name: str, content: bytes, is_json: bool, how: Embedding) -> NDArray
 @lru_cache(maxsize=1)
 def _adapter(length: int) -> TypeAdapter[Any]:
     row = Annotated[list[float], Field(min_length=length, max_length=length)]
-    return TypeAdapter(Annotated[list[row], Field(max_length=MOST_ROWS)])  # type: ignore[valid-type]
+    return TypeAdapter(Annotated[list[row], Field(max_length=MOST_ROWS)])

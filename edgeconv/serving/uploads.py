@@ -37,9 +37,7 @@ class Memory:
 
 
 @asynccontextmanager
-async def received(
-    request: Request, limits: Limits, memory: Memory
-) -> AsyncIterator[list[Upload]]:
+async def received(request: Request, limits: Limits, memory: Memory) -> AsyncIterator[list[Upload]]:
     """What a request uploads; it counts as held until the context is left.
 
     The files of a form are its uploads, whatever its fields are called; any other body is one.
@@ -61,9 +59,7 @@ async def received(
         memory.held -= sum(map(len, chunks))
 
 
-async def _receive(
-    request: Request, chunks: list[bytes], limits: Limits, memory: Memory
-) -> None:
+async def _receive(request: Request, chunks: list[bytes], limits: Limits, memory: Memory) -> None:
     """Fill ``chunks``, and count them."""
     declared = request.headers.get("content-length", "0")
     if int(declared) > limits.upload and "expect" in request.headers:
