@@ -25,6 +25,8 @@ NAME = "upload"
 LONGEST_NAME = 200
 """Characters of a name that are repeated."""
 
+CLOSE = {"Connection": "close"}
+
 TOO_BUSY = HTTPException(429, "too many uploads at once: try again", {"Retry-After": "1"})
 
 
@@ -63,7 +65,7 @@ async def _receive(request: Request, chunks: list[bytes], limits: Limits, memory
     """Fill ``chunks``, and count them."""
     declared = request.headers.get("content-length", "0")
     if int(declared) > limits.upload and "expect" in request.headers:
-        raise _too_large(limits)  # nothing is sent before it is asked for
+        raise _too_large(limits, CLOSE)  # nothing is sent before it is asked for
     refusal: HTTPException | None = None
 
     async def collect() -> None:
@@ -82,9 +84,7 @@ async def _receive(request: Request, chunks: list[bytes], limits: Limits, memory
     try:
         await asyncio.wait_for(collect(), limits.seconds)
     except asyncio.TimeoutError:
-        raise HTTPException(
-            408, f"no whole request within {limits.seconds:g} s", {"Connection": "close"}
-        ) from None
+        raise HTTPException(408, f"no whole request within {limits.seconds:g} s", CLOSE) from None
     if refusal is not None:
         raise refusal
 
@@ -107,8 +107,8 @@ async def _files(request: Request, body: bytes, limits: Limits) -> list[Upload]:
     return [Upload(_printable(file.filename), await file.read()) for file in files]
 
 
-def _too_large(limits: Limits) -> HTTPException:
-    return HTTPException(413, f"more than {limits.upload:,} bytes in one request")
+def _too_large(limits: Limits, headers: dict[str, str] | None = None) -> HTTPException:
+    return HTTPException(413, f"more than {limits.upload:,} bytes in one request", headers)
 
 
 def _printable(name: str | None) -> str:
