@@ -12,7 +12,8 @@ from PIL import Image
 
 from edgeconv.parity.scenes import draw_scene
 
-COMMAND = [sys.executable, "-c", "from edgeconv.cli import main; main()", "serve"]
+MAIN = "from edgeconv.cli import main; main()"
+COMMAND = [sys.executable, "-c", MAIN, "serve"]
 
 
 class Served:
@@ -22,36 +23,35 @@ class Served:
         self.process, self.url = process, url
         self.port = int(url.rpartition(":")[2])
 
-    def raw(self, data, *, pieces=1, end=False):
-        """What comes back for some bytes, until the server closes or says nothing for long."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
-            step = max(1, len(data) // pieces)
+    def raw(self, data):
+        """What comes back for some bytes, until the server closes."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
             received = b""
             try:
-                for start in range(0, len(data), step):
-                    connection.sendall(data[start : start + step])
-                if end:
-                    connection.shutdown(socket.SHUT_WR)
+                connection.sendall(data)
                 while more := connection.recv(65536):
                     received += more
-            except (TimeoutError, ConnectionError):
+            except ConnectionError:
                 pass
             return received
 
     def stop(self):
-        """Its exit code, and the last line that it wrote."""
+        """Its exit code, and all lines that it wrote on stderr."""
         self.process.send_signal(signal.SIGTERM)
         _, said = self.process.communicate(timeout=60)
-        return self.process.returncode, said.decode().splitlines()[-1]
+        return self.process.returncode, said.decode().splitlines()
 
 
 @contextmanager
-def serving(artifact, *options):
+def serving(artifact, *options, before="", **process_options):
+    """``before`` is Python that the server's process runs first."""
     process = subprocess.Popen(
-        [*COMMAND, str(artifact), "--port", "0", "--json", *map(str, options)],
+        [sys.executable, "-c", before + MAIN, "serve", str(artifact), "--port", "0", "--json",
+         *map(str, options)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-    )
+        **process_options,
+    )  # fmt: skip
     try:
         line = process.stdout.readline()
         assert line, process.stderr.read().decode()
