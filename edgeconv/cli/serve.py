@@ -41,7 +41,7 @@ def serve(
     host: Annotated[
         str, typer.Option(help="0.0.0.0 listens to everybody; there is no password.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8000,
+    port: Annotated[int, typer.Option(max=65535, help="0 takes a free one.")] = 8000,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Threads that judge. Default: one a core.")
     ] = None,
@@ -74,7 +74,7 @@ def serve(
             f"{listening.model}, {listening.workers} workers: {listening.url} (Ctrl-C ends)\n"
         )
 
-    answered = run(
+    ended = run(
         model,
         weights=weights,
         labels=listed(labels),
@@ -90,4 +90,4 @@ def serve(
         ),
         started=started,
     )
-    sys.stderr.write(f"stopped; {answered:,} requests answered\n")
+    sys.stderr.write(f"stopped; {ended.answered:,} of {ended.accepted:,} requests answered\n")

@@ -17,7 +17,7 @@ from edgeconv.scoring.model import Model
 from edgeconv.serving.answers import Answer, Health, Problem, Served, answered, described, document
 from edgeconv.serving.judging import Entry, Upload
 from edgeconv.serving.limits import Limits
-from edgeconv.serving.metrics import CONTENT_TYPE, Counting, Metrics
+from edgeconv.serving.metrics import CONTENT_TYPE, Metrics
 from edgeconv.serving.uploads import Memory, received
 from edgeconv.serving.workers import Busy, Workers
 
@@ -66,16 +66,18 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_app(model: Model, name: str, workers: Workers, limits: Limits) -> FastAPI:
+def create_app(
+    model: Model, name: str, workers: Workers, limits: Limits, metrics: Metrics
+) -> FastAPI:
     """The service; whoever runs it closes ``workers`` afterwards.
 
     Args:
         name: what answers call the model.
         workers: who judge by this model.
+        metrics: told what is judged, and shown at ``/metrics``.
     """
     served = described(model, name, limits)
     memory = Memory(limits.memory)
-    metrics = Metrics({"name": name, "sha256": model.sha256 or ""})
     metrics.watch("pending", "Inputs that wait or are being judged.", lambda: workers.pending)
     metrics.watch("upload_bytes", "What uploads hold.", lambda: memory.held)
     page = files(__package__).joinpath("page.html").read_text("utf-8")
@@ -85,7 +87,6 @@ def create_app(model: Model, name: str, workers: Workers, limits: Limits) -> Fas
         docs_url=None,  # it would load scripts from elsewhere
         redoc_url=None,
     )
-    app.add_middleware(Counting, metrics=metrics)
     _explain_errors(app)
 
     @app.get("/", include_in_schema=False)

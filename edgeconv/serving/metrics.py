@@ -63,15 +63,19 @@ class Metrics:
 
 
 class Counting:
-    """ASGI middleware that counts every answer by its status."""
+    """ASGI middleware: ``accepted`` requests whose head has arrived, and ``answered`` ones."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app, self._requests = app, metrics.requests
+        self.accepted = self.answered = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def counted(message: Message) -> None:
+            await send(message)
             if message["type"] == "http.response.start":
                 self._requests.labels(message["status"]).inc()
-            await send(message)
+            elif not message.get("more_body", False):
+                self.answered += 1
 
+        self.accepted += 1
         await self._app(scope, receive, counted)

@@ -46,6 +46,14 @@ class Listening:
     notice: str | None
 
 
+@dataclass(frozen=True)
+class Ended:
+    """Requests whose head had arrived, and those that were answered."""
+
+    accepted: int
+    answered: int
+
+
 def serve(
     model: str | Path,
     *,
@@ -57,7 +65,7 @@ def serve(
     workers: int | None = None,
     limits: Limits | None = None,
     started: Callable[[Listening], None],
-) -> int:
+) -> Ended:
     """Serve a model over HTTP until SIGINT or SIGTERM; then finish what was accepted.
 
     Args:
@@ -65,9 +73,6 @@ def serve(
         port: 0 takes a free one.
         workers: threads that judge; one a core by default.
         started: told where, once connections are accepted.
-
-    Returns:
-        Requests that were answered.
 
     Raises:
         UsageError: nobody can listen at that address.
@@ -80,6 +85,7 @@ def serve(
     from edgeconv.serving.app import create_app
     from edgeconv.serving.connections import guarded
     from edgeconv.serving.judging import Judge
+    from edgeconv.serving.metrics import Counting, Metrics
     from edgeconv.serving.workers import Workers
 
     limits = limits or Limits()
@@ -89,9 +95,11 @@ def serve(
         judges = [Judge(found, scorer, limits) for scorer in scorers]
         threads = Workers(judges, found.scorer.batch, limits.queue)
         name = Path(found.scorer.model).name
+        metrics = Metrics({"name": name, "sha256": found.sha256 or ""})
+        service = Counting(create_app(found, name, threads, limits, metrics), metrics)
         server = uvicorn.Server(
             uvicorn.Config(
-                create_app(found, name, threads, limits),
+                service,
                 http=guarded(limits),
                 ws="none",
                 lifespan="off",
@@ -107,7 +115,7 @@ def serve(
             started(Listening(url, name, found.scorer.batch, len(scorers), found.notice))
             server.run([listener])
         threads.close()
-    return server.server_state.total_requests
+    return Ended(service.accepted, service.answered)
 
 
 @contextmanager
@@ -149,8 +157,8 @@ def _require_extra() -> None:
 def _listening(host: str, port: int) -> socket.socket:
     """A bound socket: an address that is taken is told before a model is loaded."""
     try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except (OSError, OverflowError) as error:
         raise UsageError(
             f"cannot listen at {host}:{port}",
