@@ -65,6 +65,8 @@ def serve(
     from edgeconv.serving.limits import MEBIBYTE, MEGAPIXEL, Limits
     from edgeconv.serving.server import serve as run
 
+    sys.stderr.write(f"loading {model}\n")
+
     def started(listening: Listening) -> None:
         warn_of(listening.notice)
         if as_json:

@@ -27,7 +27,7 @@ class Limits:
     pixels: int = 50 * MEGAPIXEL
     files: int = 32
     queue: int = 128
-    memory: int = 512 * MEBIBYTE
+    memory: int = 256 * MEBIBYTE
     connections: int = 1000
     seconds: float = 30.0
 

@@ -52,7 +52,7 @@ async def received(request: Request, limits: Limits, memory: Memory) -> AsyncIte
     try:
         await _receive(request, chunks, limits, memory)
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        body = b"".join(chunks)
+        chunks[:] = [body := b"".join(chunks)]
         if kind == "multipart/form-data":
             yield await _files(request, body, limits)
         else:

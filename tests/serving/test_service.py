@@ -14,6 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from served import COMMAND, picture, post, serving, written_as
 
 from edgeconv import classify, open_scorer
+from edgeconv.errors import MissingDependency
+from edgeconv.serving import server as server_module
 
 
 @pytest.fixture
@@ -211,6 +213,16 @@ def test_an_address_that_is_taken(server, vit_artifact):
     error = json.loads(done.stdout)["error"]
     assert error["message"] == f"cannot listen at 127.0.0.1:{server.port}"
     assert "--port" in error["do"]
+
+
+def test_what_is_missing_is_named(monkeypatch):
+    found = server_module.find_spec
+    monkeypatch.setattr(
+        server_module, "find_spec", lambda name: None if name == "uvicorn" else found(name)
+    )
+    with pytest.raises(MissingDependency, match="needs uvicorn") as caught:
+        server_module.serve("demo", started=print)
+    assert caught.value.do == "pip install 'edgeconv[serve]'"
 
 
 def test_drawings_are_judged_alike_in_any_format(client):
