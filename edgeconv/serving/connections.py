@@ -13,6 +13,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from edgeconv.serving.limits import Limits
 
+LINGER = 1.0
+"""Seconds in which a client that is refused may still send: closed at once, it would be cut off
+before it reads why."""
+
 
 def guarded(limits: Limits) -> type[H11Protocol]:
     """uvicorn's protocol, for at most ``limits.connections``, each of which may be silent or slow
@@ -20,6 +24,7 @@ def guarded(limits: Limits) -> type[H11Protocol]:
 
     class Guarded(H11Protocol):
         _patience: asyncio.TimerHandle | None = None
+        _refused = False
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -28,12 +33,19 @@ def guarded(limits: Limits) -> type[H11Protocol]:
                 self._refuse(429, "too many connections", b"Retry-After: 1\r\n")
 
         def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            self._watch()
+            if not self._refused:
+                super().data_received(data)
+                self._watch()
 
         def connection_lost(self, exc: Exception | None) -> None:
             super().connection_lost(exc)
             self._forget()
+
+        def send_400_response(self, msg: str) -> None:
+            if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+                self._refuse(400, msg)
+            else:  # uvicorn's own would raise: what it answered already is all there is
+                self.transport.close()
 
         def _watch(self) -> None:
             answered = self.cycle is not None and self.cycle.response_complete
@@ -57,6 +69,11 @@ def guarded(limits: Limits) -> type[H11Protocol]:
                 self.transport.close()
 
         def _refuse(self, status: int, reason: str, header: bytes = b"") -> None:
+            self._refused = True
+            self._forget()
+            if self.cycle is not None:  # whoever works on the answer need not go on
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
             body = f'{{"error":"{reason}"}}'.encode()
             self.transport.write(
                 f"HTTP/1.1 {status} \r\nContent-Type: application/json\r\n"
@@ -65,6 +82,7 @@ def guarded(limits: Limits) -> type[H11Protocol]:
                 + b"\r\n"
                 + body
             )
-            self.transport.close()
+            self.transport.write_eof()
+            self.loop.call_later(LINGER, self.transport.close)
 
     return Guarded

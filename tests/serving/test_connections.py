@@ -1,6 +1,7 @@
 """What a client may hold below HTTP."""
 
 import asyncio
+import re
 import socket
 import time
 from contextlib import ExitStack, contextmanager
@@ -12,6 +13,13 @@ from edgeconv.serving.connections import guarded
 from edgeconv.serving.limits import Limits
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
+
+
+def everything(connection):
+    received = b""
+    while more := connection.recv(65536):
+        received += more
+    return received
 
 
 async def app(scope, receive, send):
@@ -45,6 +53,7 @@ def test_no_more_connections_than_allowed():
             connection.sendall(REQUEST)
         time.sleep(0.1)
         with connect() as third:
+            third.sendall(REQUEST + bytes(100_000))
             answer = third.recv(1000)
             assert answer.startswith(b"HTTP/1.1 429")
             assert b"Retry-After: 1\r\n" in answer
@@ -56,6 +65,19 @@ def test_no_more_connections_than_allowed():
         with connect() as fourth:
             fourth.sendall(REQUEST)
             assert fourth.recv(1000).startswith(b"HTTP/1.1 200")
+
+
+def test_what_is_no_http_is_told_so_once():
+    closing = REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    with listening() as connect:
+        for sent, statuses in (
+            (b"nonsense\r\n\r\n", [b"400"]),
+            (REQUEST.replace(b"Host", b"Transfer-Encoding: chunked\r\nHost") + b"zz\r\n", [b"400"]),
+            (closing + b"nonsense\r\n\r\n", [b"200"]),
+        ):
+            with connect() as connection:
+                connection.sendall(sent)
+                assert re.findall(rb"HTTP/1\.1 (\d+)", everything(connection)) == statuses, sent
 
 
 def test_patience_is_for_clients_not_for_answers():
