@@ -204,6 +204,8 @@ class Load:
         idle, tasks = [], set()
 
         async def one(due):
+            while idle and idle[-1].closed:
+                idle.pop()
             connection = idle.pop() if idle else await Connection(self.port).__aenter__()
             if await self._send(connection, due, result):
                 idle.append(connection)
@@ -250,6 +252,10 @@ class Connection(asyncio.Protocol):
 
     def close(self):
         self._transport.close()
+
+    @property
+    def closed(self):
+        return self._transport.is_closing()
 
     async def answer(self, request):
         """Status and head; 0 where the connection ended first."""

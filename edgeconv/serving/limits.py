@@ -17,7 +17,7 @@ class Limits:
     ``upload`` is in bytes of one request, ``pixels`` of one picture (or frame), ``files`` of one
     request. ``queue`` inputs wait or are judged at a time, and all uploads together hold
     ``memory`` bytes. ``seconds`` are for a request's head, for its body, and for the answer, each;
-    an animation is judged for half as long.
+    so long a connection may be idle, and an animation is judged for half of it.
 
     Raises:
         UsageError: one of them leaves no room for anything.

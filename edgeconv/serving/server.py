@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,6 +108,7 @@ def serve(
                 log_level="error",
                 access_log=False,
                 server_header=False,
+                timeout_keep_alive=ceil(limits.seconds),
                 backlog=BACKLOG,
             )
         )
