@@ -15,9 +15,10 @@ class Limits:
     """Each is met by an answer of its own: 413, 422, 408 or 429.
 
     ``upload`` is in bytes of one request, ``pixels`` of one picture (or frame), ``files`` of one
-    request. ``queue`` inputs wait or are judged at a time, and all uploads together hold
-    ``memory`` bytes. ``seconds`` are for a request's head, for its body, and for the answer, each;
-    so long a connection may be idle, and an animation is judged for half of it.
+    request. ``queue`` inputs wait or are judged at a time, fewer where they would wait for more
+    than half of ``seconds``; all uploads together hold ``memory`` bytes. ``seconds`` are for a
+    request's head, for its body, and for the answer, each; so long a connection may be idle, and
+    an animation is judged for half of it.
 
     Raises:
         UsageError: one of them leaves no room for anything.

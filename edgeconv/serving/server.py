@@ -94,7 +94,7 @@ def serve(
         found = find_model(model, weights, labels, point, None)
         scorers = _scorers(found, workers or os.cpu_count() or 1)
         judges = [Judge(found, scorer, limits) for scorer in scorers]
-        threads = Workers(judges, found.scorer.batch, limits.queue)
+        threads = Workers(judges, found.scorer.batch, limits.queue, limits.seconds / 2)
         name = Path(found.scorer.model).name
         metrics = Metrics({"name": name, "sha256": found.sha256 or ""})
         service = Counting(create_app(found, name, threads, limits, metrics), metrics)

@@ -20,8 +20,12 @@ Answer = Future[list[Entry]]
 _Task = tuple[Upload, Answer]
 
 
+WEIGHT = 0.1
+"""Of the latest upload in the running mean of what one takes."""
+
+
 class Busy(Exception):
-    """The queue is full; in ``seconds`` it will be empty."""
+    """The queue is full, or too slow; in ``seconds`` it will be empty."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__("too many uploads at once")
@@ -29,14 +33,18 @@ class Busy(Exception):
 
 
 class Workers:
-    """One thread for each judge; ``batch`` uploads at once, at most ``queue`` that are not done."""
+    """One thread for each judge, ``batch`` uploads at once.
 
-    def __init__(self, judges: Sequence[Judges], batch: int, queue: int) -> None:
-        self._batch, self.most = batch, queue
+    At most ``queue`` are accepted that are not done, and none that would wait for more than
+    ``seconds``: under a load that lasts, a slow model would answer nobody in time.
+    """
+
+    def __init__(self, judges: Sequence[Judges], batch: int, queue: int, seconds: float) -> None:
+        self._batch, self.most, self._longest = batch, queue, seconds
         self._queue: SimpleQueue[_Task | None] = SimpleQueue()
         self._lock = Lock()
         self.pending = 0
-        self._judged, self._seconds = 0, 0.0
+        self._each = 0.0
         self._threads = [
             Thread(target=self._work, args=(judge,), name=f"worker-{number}", daemon=True)
             for number, judge in enumerate(judges)
@@ -51,8 +59,9 @@ class Workers:
             Busy: there is no room; none was accepted.
         """
         with self._lock:
-            if self.pending + len(uploads) > self.most:
-                raise Busy(self._seconds_left())
+            left = self.pending * self._each / len(self._threads)
+            if self.pending + len(uploads) > self.most or left > self._longest:
+                raise Busy(max(1, ceil(left)))
             self.pending += len(uploads)
         answers: list[Answer] = [Future() for _ in uploads]
         for upload, answer in zip(uploads, answers, strict=True):
@@ -71,20 +80,32 @@ class Workers:
         with self._lock:
             self.pending -= 1
 
-    def _seconds_left(self) -> int:
-        """How long what is pending takes, by what the past took."""
-        each = self._seconds / max(1, self._judged)
-        return max(1, ceil(self.pending * each / len(self._threads)))
-
     def _work(self, judge: Judges) -> None:
         while (first := self._queue.get()) is not None:
             tasks = [first, *self._share()]
             wanted = [task for task in tasks if task[1].set_running_or_notify_cancel()]
-            start = perf_counter()
-            _judge(judge, wanted)
-            with self._lock:
-                self._judged += len(wanted)
-                self._seconds += perf_counter() - start
+            if wanted:
+                self._answer(judge, wanted)
+
+    def _answer(self, judge: Judges, tasks: Sequence[_Task]) -> None:
+        start = perf_counter()
+        failure: BaseException | None = None
+        entries: list[list[Entry]] = []
+        try:
+            entries = judge([upload for upload, _ in tasks])
+        except BaseException as error:  # it is raised where the answer is waited for
+            failure = error
+        self._note((perf_counter() - start) / len(tasks))
+        if failure is not None:
+            for _, answer in tasks:
+                answer.set_exception(failure)
+        else:
+            for (_, answer), found in zip(tasks, entries, strict=True):
+                answer.set_result(found)
+
+    def _note(self, seconds: float) -> None:
+        with self._lock:
+            self._each += (seconds - self._each) * (WEIGHT if self._each else 1)
 
     def _share(self) -> Iterator[_Task]:
         """What else this worker takes: no more than leaves something for the others."""
@@ -98,16 +119,3 @@ class Workers:
                 self._queue.put(None)  # the end, for another worker or for later
                 return
             yield task
-
-
-def _judge(judge: Judges, tasks: Sequence[_Task]) -> None:
-    if not tasks:
-        return
-    try:
-        entries = judge([upload for upload, _ in tasks])
-    except BaseException as error:  # it is raised where the answer is waited for
-        for _, answer in tasks:
-            answer.set_exception(error)
-    else:
-        for (_, answer), found in zip(tasks, entries, strict=True):
-            answer.set_result(found)

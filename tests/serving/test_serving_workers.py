@@ -1,6 +1,7 @@
 """Sharing uploads among threads, without HTTP."""
 
 from threading import Event
+from time import sleep
 
 import pytest
 
@@ -29,7 +30,7 @@ def uploads(*names):
 
 def test_what_waits_is_judged_together():
     judge = Held()
-    workers = Workers([judge], batch=3, queue=10)
+    workers = Workers([judge], batch=3, queue=10, seconds=9)
     first = workers.submit(uploads("a"))
     assert judge.began.wait(10)
     rest = workers.submit(uploads("b", "c", "d", "e"))
@@ -41,7 +42,7 @@ def test_what_waits_is_judged_together():
 
 def test_no_worker_takes_what_another_could():
     judges = [Held(), Held()]
-    workers = Workers(judges, batch=8, queue=10)
+    workers = Workers(judges, batch=8, queue=10, seconds=9)
     first = workers.submit(uploads("a", "b"))
     for judge in judges:
         assert judge.began.wait(10)
@@ -56,7 +57,7 @@ def test_no_worker_takes_what_another_could():
 
 def test_the_queue_has_an_end_and_takes_all_or_nothing():
     judge = Held()
-    workers = Workers([judge], batch=1, queue=3)
+    workers = Workers([judge], batch=1, queue=3, seconds=9)
     accepted = workers.submit(uploads("a", "b"))
     with pytest.raises(Busy) as busy:
         workers.submit(uploads("c", "d"))
@@ -69,10 +70,29 @@ def test_the_queue_has_an_end_and_takes_all_or_nothing():
     assert workers.pending == 0
 
 
+def test_nobody_is_accepted_who_would_wait_too_long():
+    judge = Held()
+    workers = Workers([judge], batch=1, queue=100, seconds=0.05)
+    (slow,) = workers.submit(uploads("a"))
+    assert judge.began.wait(10)
+    sleep(0.1)
+    judge.free.set()
+    slow.result(10)
+    while workers.pending:
+        sleep(0.001)
+    judge.free.clear()
+    accepted = workers.submit(uploads("b"))
+    with pytest.raises(Busy):
+        workers.submit(uploads("c"))
+    judge.free.set()
+    workers.close()
+    assert accepted[0].result() == ["b"]
+
+
 def test_an_error_is_raised_where_it_is_waited_for_and_the_worker_lives():
     judge = Held()
     judge.free.set()
-    workers = Workers([judge], batch=1, queue=3)
+    workers = Workers([judge], batch=1, queue=3, seconds=9)
     (broken,) = workers.submit([Upload("x", b"fatal")])
     with pytest.raises(MemoryError):
         broken.result(10)
@@ -83,7 +103,7 @@ def test_an_error_is_raised_where_it_is_waited_for_and_the_worker_lives():
 
 def test_nobody_judges_what_nobody_waits_for():
     judge = Held()
-    workers = Workers([judge], batch=1, queue=3)
+    workers = Workers([judge], batch=1, queue=3, seconds=9)
     workers.submit(uploads("a"))
     assert judge.began.wait(10)
     (given_up,) = workers.submit(uploads("b"))
