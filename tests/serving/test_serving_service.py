@@ -68,6 +68,7 @@ def test_an_animation_is_judged_over_its_frames(client):
         (b"", "cannot decode"),
         (b"hello", "cannot decode"),
         (picture()[:300], "cannot decode"),
+        (written_as("PNG", Image.new("1", (9000, 6000))), "at most 50,000,000 pixels"),
         (b"\0\0\0\x18ftypmp42" + bytes(100), "is a video"),
         (b"\0\0\0\x18ftypheic" + bytes(100), "not read here"),
     ],
