@@ -32,8 +32,7 @@ BACKLOG = 2048
 
 SWITCH_SECONDS = 0.0005
 """After which Python takes the interpreter from a worker that decodes, for the thread that answers.
-Its own five milliseconds are several requests long: with them the slowest percent took twice as
-long against the median."""
+Its own five milliseconds are several requests long."""
 
 
 @dataclass(frozen=True)
