@@ -17,7 +17,7 @@ from edgeconv.embeddings import checked, find_row_files, read_rows
 from edgeconv.errors import InputError, MissingDependency, NoContract
 from edgeconv.frames.finding import find_media
 from edgeconv.frames.frame import Moving
-from edgeconv.frames.judging import Looking, judge
+from edgeconv.frames.judging import Looking, MovingVerdict, judge
 from edgeconv.frames.opening import open_moving
 from edgeconv.frames.timeline import Moment, Span
 from edgeconv.images import decode, resize
@@ -62,6 +62,21 @@ class MovingDecision(Decision):
     spans: tuple[Span, ...]
     timeline: tuple[Moment, ...]
     error: str | None = None
+
+    @classmethod
+    def of(cls, file: str, verdict: MovingVerdict) -> MovingDecision:
+        """What was found of the file."""
+        return cls(
+            file=file,
+            label=verdict.worst.judgement.label,
+            unsafe=bool(verdict.spans),
+            scores=verdict.worst.scores,
+            frames=verdict.frames,
+            seconds=verdict.seconds,
+            spans=verdict.spans,
+            timeline=verdict.moments,
+            error=str(verdict.error) if verdict.error else None,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values; ``error`` where there is one."""
@@ -269,17 +284,7 @@ class _Session:
         )
         if remaining:
             progress.step("classifying", remaining + 1)
-        decision = MovingDecision(
-            file=name,
-            label=verdict.worst.judgement.label,
-            unsafe=bool(verdict.spans),
-            scores=verdict.worst.scores,
-            frames=verdict.frames,
-            seconds=verdict.seconds,
-            spans=verdict.spans,
-            timeline=verdict.moments,
-            error=str(verdict.error) if verdict.error else None,
-        )
+        decision = MovingDecision.of(name, verdict)
         for copies in self.copies:
             copies.keep(decision, verdict.worst.content.picture())
         return decision

@@ -46,14 +46,10 @@ def read_rows(source: Path | bytes, expected: Embedding, name: str) -> NDArray[n
         stream = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
         with stream:
             rows = np.lib.format.read_array(stream, allow_pickle=False)
-    except (OSError, ValueError, EOFError, MemoryError) as error:
-        raise EmbeddingError(
-            f"cannot read {name}",
-            got=str(error),
-            expected=f"a {SUFFIX} file of float16, float32 or float64",
-        ) from error
+    except Exception as error:  # a broken header leads numpy's reader to raise whatever it may
+        raise _unreadable(name, error) from error
     refuse_other_rows(rows, expected, name)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return rows.reshape(-1, expected.length).astype(np.float32)
 
 
@@ -65,14 +61,18 @@ def mapped_rows(file: Path, expected: Embedding) -> NDArray[Any]:
     """
     try:
         rows = np.lib.format.open_memmap(file, mode="r")
-    except (OSError, ValueError, EOFError) as error:
-        raise EmbeddingError(
-            f"cannot read {file}",
-            got=str(error),
-            expected=f"a {SUFFIX} file of float16, float32 or float64",
-        ) from error
+    except Exception as error:  # as above
+        raise _unreadable(str(file), error) from error
     refuse_other_rows(rows, expected, str(file))
     return rows.reshape(-1, expected.length)
+
+
+def _unreadable(name: str, error: Exception) -> EmbeddingError:
+    return EmbeddingError(
+        f"cannot read {name}",
+        got=str(error),
+        expected=f"a {SUFFIX} file of float16, float32 or float64",
+    )
 
 
 def refuse_other_rows(rows: Any, expected: Embedding, name: str) -> None:

@@ -222,16 +222,16 @@ def _stranger(stream: BinaryIO) -> str | None:
     return None
 
 
-def refuse_too_large(size: tuple[int, int], name: str) -> None:
-    if size[0] * size[1] > MAX_PIXELS or max(size) > MAX_SIDE:
-        raise _too_large(name, f"{size[0]:,} x {size[1]:,} pixels")
+def refuse_too_large(size: tuple[int, int], name: str, pixels: int = MAX_PIXELS) -> None:
+    if size[0] * size[1] > pixels or max(size) > MAX_SIDE:
+        raise _too_large(name, f"{size[0]:,} x {size[1]:,} pixels", pixels)
 
 
-def _too_large(name: str, got: str) -> ImageTooLarge:
+def _too_large(name: str, got: str, pixels: int = MAX_PIXELS) -> ImageTooLarge:
     return ImageTooLarge(
         f"{name} is too large to decode",
         got=got,
-        expected=f"at most {MAX_PIXELS:,} pixels, and {MAX_SIDE:,} along a side",
+        expected=f"at most {pixels:,} pixels, and {MAX_SIDE:,} along a side",
         do="make it smaller first",
     )
 

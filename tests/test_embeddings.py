@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from edgeconv.embeddings import as_file, checked, find_row_files, read_rows
+from edgeconv.embeddings import as_file, checked, find_row_files, mapped_rows, read_rows
 from edgeconv.errors import EmbeddingError
 from edgeconv.inputs import load_input
 from edgeconv.spec import Embedding
@@ -71,6 +71,15 @@ def test_a_pickle_in_a_npy_is_never_loaded(tmp_path):
 def test_broken_files_are_refused(content):
     with pytest.raises(EmbeddingError, match="cannot read"):
         read_rows(content, EIGHT, "rows.npy")
+
+
+def test_a_broken_header_is_refused_however_numpy_puts_it(rows, tmp_path):
+    torn = as_file(rows[0]).replace(b"'shape'", b"\x13+=; ((")
+    (tmp_path / "torn.npy").write_bytes(torn)
+    with pytest.raises(EmbeddingError, match=r"cannot read torn\.npy"):
+        read_rows(torn, EIGHT, "torn.npy")
+    with pytest.raises(EmbeddingError, match="cannot read"):
+        mapped_rows(tmp_path / "torn.npy", EIGHT)
 
 
 def test_a_row_must_be_finite_and_of_norm_one(rows):

@@ -31,6 +31,10 @@ MAY_NOT_IMPORT = {
         "edgeconv.exporting", "edgeconv.training", "edgeconv.bundles", "edgeconv.checkpoints",
         "edgeconv.cli",
     ),
+    "serving": (
+        "edgeconv.exporting", "edgeconv.training", "edgeconv.bundles", "edgeconv.checkpoints",
+        "edgeconv.parity", "edgeconv.targets", "edgeconv.cli",
+    ),
     "training": ("edgeconv.targets", "edgeconv.runtimes", "edgeconv.cli"),
 }  # fmt: skip
 

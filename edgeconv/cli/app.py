@@ -12,6 +12,7 @@ from edgeconv.cli import (
     models,
     pull,
     score,
+    serve,
     show,
     train,
     verify,
@@ -25,5 +26,5 @@ app = typer.Typer(
     "and proves that every file decides as the original does.",
     epilog="Start with: `edgeconv export` (the embedded demo, to every target).",
 )
-for verb in (models, show, pull, train, evaluate, export, verify, classify, score, bundle):
+for verb in (models, show, pull, train, evaluate, export, verify, classify, score, serve, bundle):
     verb.register(app)
