@@ -31,6 +31,13 @@ class Job:
     least_side: int | None
     parts: Location
 
+    @property
+    def in_threads(self) -> bool:
+        """Whether threads of one process can run it side by side: what rows take in batches, they
+        take outside of Python. Pictures are decoded, and what kills a decoder kills its process.
+        """
+        return isinstance(self.reading.how, Embedding) and self.scorer.batch > 1
+
     def run(self, chunk: Chunk) -> Counts:
         """Score a chunk and commit its part. One that is there already is left as it is.
 

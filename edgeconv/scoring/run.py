@@ -13,7 +13,7 @@ from typing import Any
 from edgeconv.errors import ScoringError
 from edgeconv.files import locked
 from edgeconv.progress import Progress, Silent
-from edgeconv.scoring import pictures, rows
+from edgeconv.scoring import arrays, pictures
 from edgeconv.scoring.chunks import chunk_size, pack
 from edgeconv.scoring.decoding import EXACT, Decoding, measured
 from edgeconv.scoring.engines import Engine
@@ -127,7 +127,7 @@ def _planned(asked: dict[str, Any], model: Model, reading: Reading, shown: Progr
     shown.step(f"listing {asked['input']}")
     pieces = survey(asked["input"], reading)
     count = sum(piece.count for piece in pieces)
-    step = rows.AT_ONCE if isinstance(model.how, Embedding) else pictures.AT_ONCE
+    step = arrays.PIECE if isinstance(model.how, Embedding) else pictures.AT_ONCE
     size = chunk_size(count, step, LARGEST_CHUNK[model.how.noun])
     decoding = None
     if not isinstance(model.how, Embedding):
