@@ -50,10 +50,11 @@ def read(piece: Piece, expected: Embedding, at_once: int) -> Iterator[NDArray[np
         row_bytes = header.length * header.dtype.itemsize
         stream.seek(header.offset + piece.start * row_bytes)
         for start in range(piece.start, piece.stop, at_once):
-            content = np.empty(min(at_once, piece.stop - start) * row_bytes, np.uint8)
-            if stream.readinto(content) != len(content):
+            wanted = min(at_once, piece.stop - start) * row_bytes
+            content = stream.read(wanted)
+            if len(content) != wanted:
                 raise _unfit(file, "fewer rows than when it was listed")
-            rows = content.view(header.dtype).reshape(-1, header.length)
+            rows = np.frombuffer(content, header.dtype).reshape(-1, header.length)
             with np.errstate(over="ignore"):
                 given = rows.astype(np.float32, copy=False)
             yield given

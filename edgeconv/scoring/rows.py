@@ -18,8 +18,8 @@ from edgeconv.scoring.inputs import Reading
 from edgeconv.scoring.names import error_text
 from edgeconv.spec import Embedding
 
-AT_ONCE = 1024
-"""Rows of a batch: few enough that they are still in the cache when they are scored."""
+AT_ONCE = 2048
+"""Rows of a batch."""
 
 
 def batches(chunk: Chunk, reading: Reading) -> Iterator[Batch]:
