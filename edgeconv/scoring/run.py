@@ -79,7 +79,8 @@ def score(
         labels: of the scores, for a checkpoint that names none.
         point: the operating point that decides; see :func:`~edgeconv.policy.choose_point`.
         engine: one of :data:`edgeconv.scoring.engines.ENGINES`.
-        workers: processes, each with one thread; by default as many as there are cores.
+        workers: processes, each with one thread, or threads where embeddings are scored in batches;
+            by default as many as there are cores.
         cluster: the address of Ray's or Spark's cluster; by default it runs here.
         exact_decode: never decode a JPEG at a fraction of its size.
         column: of parquet, the one that is scored; by default the only one that can be.

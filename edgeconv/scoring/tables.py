@@ -44,7 +44,8 @@ def survey(table: Location, columns: Columns, rows: bool) -> Iterator[Piece]:
         counts = [1]
     start = 0
     for number, count in enumerate(counts):
-        yield Piece(table.name, start, start + count, number)
+        if count:
+            yield Piece(table.name, start, start + count, number)
         start += count
 
 

@@ -202,7 +202,7 @@ def test_and_whole_where_it_is_not(score, tmp_path, monkeypatch):
 
 
 def test_and_at_a_larger_fraction_where_that_is(score, tmp_path, monkeypatch):
-    folder = large_jpegs(tmp_path / "large", 4, (1900, 2400))
+    folder = large_jpegs(tmp_path / "large", 2, (1900, 2400))
     at_twice = score(folder, "twice").summary["decided"]["decoding"]
     monkeypatch.setattr("edgeconv.scoring.decoding.AMPLE", (4,))
     at_four_times = score(folder, "four").summary["decided"]["decoding"]
