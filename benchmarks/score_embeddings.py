@@ -77,11 +77,7 @@ def measured(shared, count, place):
     with zipfile.ZipFile(archive) as zipped:
         zipped.extractall(place / "original")
     (original,) = {path.parent for path in (place / "original").rglob("saved_model.pb")}
-    golden = np.load(shared / "golden/laion_clip_l14.npz")["embeddings_float16"]
-    rows = np.tile(golden.astype(np.float32), (FILE // len(golden) + 1, 1))[:FILE]
-    np.save(place / "rows.npy", rows)
-    np.save(place / "few.npy", rows[: 40 * BATCH])
-    (place / "rows.txt").write_text(f"{place / 'rows.npy'}\n" * (count // FILE))
+    write_rows(shared, count, place)
     artifact = out / "LaionClipL14Head.fp32.onnx"
     found = {
         "saved_model": child("saved_model", original, place / "few.npy"),
@@ -91,6 +87,14 @@ def measured(shared, count, place):
     }
     firsts = {name: np.array(one.pop("firsts")) for name, one in found.items()}
     return {**found, "difference": float(np.abs(firsts["saved_model"] - firsts["score"]).max())}
+
+
+def write_rows(shared, count, place):
+    golden = np.load(shared / "golden/laion_clip_l14.npz")["embeddings_float16"]
+    rows = np.tile(golden.astype(np.float32), (FILE // len(golden) + 1, 1))[:FILE]
+    np.save(place / "rows.npy", rows)
+    np.save(place / "few.npy", rows[: 40 * BATCH])
+    (place / "rows.txt").write_text(f"{place / 'rows.npy'}\n" * (count // FILE))
 
 
 def child(kind, model, rows):
