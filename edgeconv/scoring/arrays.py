@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -36,8 +37,8 @@ def survey(file: Location, expected: Embedding) -> list[Piece]:
     return [Piece(file.name, at, min(at + PIECE, rows)) for at in range(0, rows, PIECE)]
 
 
-def read(piece: Piece, expected: Embedding) -> NDArray[np.float32]:
-    """(count, length) float32; what the numbers are is still to be checked.
+def read(piece: Piece, expected: Embedding, at_once: int) -> Iterator[NDArray[np.float32]]:
+    """(N, length) float32, ``at_once`` rows at a time; what the numbers are is still to be checked.
 
     Raises:
         EmbeddingError: it is no ``.npy`` file of floats of that length, or it is cut off.
@@ -48,12 +49,15 @@ def read(piece: Piece, expected: Embedding) -> NDArray[np.float32]:
         header = _header(stream, file, expected)
         row_bytes = header.length * header.dtype.itemsize
         stream.seek(header.offset + piece.start * row_bytes)
-        content = stream.read(piece.count * row_bytes)
-    if len(content) != piece.count * row_bytes:
-        raise _unfit(file, "fewer rows than when it was listed")
-    with np.errstate(over="ignore"):
-        rows = np.frombuffer(content, header.dtype).reshape(piece.count, header.length)
-        return rows.astype(np.float32, copy=False)
+        for start in range(piece.start, piece.stop, at_once):
+            wanted = min(at_once, piece.stop - start) * row_bytes
+            content = stream.read(wanted)
+            if len(content) != wanted:
+                raise _unfit(file, "fewer rows than when it was listed")
+            rows = np.frombuffer(content, header.dtype).reshape(-1, header.length)
+            with np.errstate(over="ignore"):
+                given = rows.astype(np.float32, copy=False)
+            yield given
 
 
 def _header(stream: BinaryIO, file: Location, expected: Embedding) -> _Header:

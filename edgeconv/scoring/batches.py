@@ -20,11 +20,11 @@ AHEAD = 2
 class Batch:
     """Neighbouring inputs: those that can be scored, and why the others cannot.
 
-    ``given`` is (N, H, W, 3) uint8 or (N, length) float32, and ``places`` says which of ``keys``
-    its rows belong to; ``errors`` has the rest.
+    ``keys`` is a pyarrow array of strings. ``given`` is (N, H, W, 3) uint8 or (N, length) float32,
+    and ``places`` says which of ``keys`` its rows belong to; ``errors`` has the rest.
     """
 
-    keys: list[str]
+    keys: Any
     given: NDArray[Any]
     places: NDArray[Any]
     errors: dict[int, str]

@@ -24,7 +24,7 @@ from edgeconv.scoring.scorer import BatchScorer
 from edgeconv.spec import Embedding
 
 PICTURES_AT_ONCE = (1, 8)
-ROWS_AT_ONCE = (256, 1024)
+ROWS_AT_ONCE = (1, 512)
 
 ROUNDS = 5
 
@@ -118,7 +118,7 @@ def _ways(path: Path) -> Sequence[BatchScorer]:
     if path.suffix != ".onnx":
         return [BatchScorer(str(path))]
     rows = isinstance(open_artifact(path).contract.input, Embedding)
-    batches = (1, *ROWS_AT_ONCE) if rows else PICTURES_AT_ONCE
+    batches = ROWS_AT_ONCE if rows else PICTURES_AT_ONCE
     return [BatchScorer(str(path), batch=batch) for batch in batches]
 
 

@@ -2,7 +2,7 @@
 
 A JPEG stores blocks of 8 x 8 pixels as frequencies. libjpeg makes a half, a quarter or an eighth of
 the picture from the lowest of them alone, in a third of the time (Pillow's ``draft``). What is left
-is at least :data:`AMPLE` times as large as the model takes it, and is resized as the contract says.
+is at least twice as large as the model takes it, and is resized as the contract says.
 
 The tolerance of the file gate for float files is a multiple of rounding noise, which no other
 decoder meets. So this is held to what people can bear: :data:`LARGEST_DIFFERENCE`, and no decision
@@ -12,10 +12,14 @@ that changes, on a sample of the very pictures that are to be scored.
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from math import ceil
-from typing import Any, Protocol
+from random import Random
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +33,9 @@ from edgeconv.scoring.inputs import Reading
 from edgeconv.scoring.pictures import contents
 from edgeconv.spec import Preprocessing
 
-AMPLE = 2
-"""How many times larger than the model takes it a picture stays."""
+AMPLE = (2, 4)
+"""How many times larger than the model takes it a picture stays, at least: the first of these that
+changes no score that matters."""
 
 LARGEST_DIFFERENCE = 0.005
 
@@ -38,7 +43,10 @@ SAMPLE = 12
 """Pictures that are scored both ways..."""
 
 LOOKED_AT = 96
-"""...of so many, evenly spread over the inputs, that are looked at."""
+"""...of so many, drawn from all the inputs, that are looked at."""
+
+LARGEST_SAMPLED = 64 << 20
+"""Bytes: the sample's files are kept in memory."""
 
 
 class Scores(Protocol):
@@ -69,19 +77,38 @@ class Decoding:
 EXACT = Decoding(None, "asked for")
 
 
-def least_side(how: Preprocessing) -> int:
-    """The shorter side that every resize of the contract shrinks from, :data:`AMPLE` times over."""
-    return ceil(AMPLE * max(how.size) / how.resize.crop)
+def least_side(how: Preprocessing, ample: int) -> int:
+    """The shorter side that every resize of the contract shrinks from, ``ample`` times over."""
+    return ceil(ample * max(how.size) / how.resize.crop)
 
 
 def measured(pieces: Sequence[Piece], reading: Reading, scores: Scores, policy: Policy) -> Decoding:
-    """Whether JPEGs may be decoded at a fraction, by trying it on a sample."""
-    assert isinstance(reading.how, Preprocessing)
-    least = least_side(reading.how)
-    pairs = list(_both_ways(_large_jpegs(pieces, reading, least), reading.how, least))
-    if not pairs:
-        return Decoding(None, "no large JPEG among those looked at")
-    whole, scaled = (scores(np.stack(side)) for side in zip(*pairs, strict=True))
+    """The smallest fraction at which JPEGs may be decoded, by trying it on a sample."""
+    how = reading.how
+    assert isinstance(how, Preprocessing)
+    jpegs = _large_jpegs(pieces, reading, 2 * least_side(how, AMPLE[0]))
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        sample = [one for one in threads.map(partial(_decoded, how=how), jpegs) if one is not None]
+        if not sample:
+            return Decoding(None, "no large JPEG among those looked at")
+        whole = scores(np.stack([one.pixels for one in sample]))
+        for ample in AMPLE:
+            least = least_side(how, ample)
+            large = [place for place, one in enumerate(sample) if one.side >= 2 * least]
+            if not large:
+                break
+            again = partial(load_pixels, preprocessing=how, least_side=least)
+            scaled = threads.map(again, [sample[place].content for place in large])
+            found = _compared(least, whole[large], scores(np.stack(list(scaled))), policy)
+            if found.least_side is not None:
+                break
+    return found
+
+
+def _compared(
+    least: int, whole: NDArray[np.float32], scaled: NDArray[np.float32], policy: Policy
+) -> Decoding:
+    """What the scores of the sample say."""
     gaps = np.abs(whole - scaled).max(axis=1)
     difference = float(gaps.max())
     flips = sum(
@@ -91,25 +118,23 @@ def measured(pieces: Sequence[Piece], reading: Reading, scores: Scores, policy: 
     return Decoding(
         least if fits else None,
         f"scores differ by {'at most' if fits else 'up to'} {difference:.2g} "
-        f"({LARGEST_DIFFERENCE} is allowed), {flips} of {len(pairs)} decisions change",
-        len(pairs),
+        f"({LARGEST_DIFFERENCE} is allowed), {flips} of {len(gaps)} decisions change",
+        len(gaps),
         difference,
         float(gaps.mean()),
         flips,
     )
 
 
-def _large_jpegs(pieces: Sequence[Piece], reading: Reading, least: int) -> Iterator[bytes]:
+def _large_jpegs(pieces: Sequence[Piece], reading: Reading, side: int) -> Iterator[bytes]:
     """The sample: pictures that decoding at a fraction would change."""
     found = 0
-    step = max(1, len(pieces) // LOOKED_AT)
-    for piece in pieces[::step][:LOOKED_AT]:
+    for piece in Random(0).sample(pieces, min(LOOKED_AT, len(pieces))):
         try:
             content = next(
                 (one for _, one in contents(piece, reading) if isinstance(one, bytes)), b""
             )
-            with Image.open(io.BytesIO(content), formats=("JPEG",)) as picture:
-                large = min(picture.size) >= 2 * least
+            large = len(content) <= LARGEST_SAMPLED and _shorter_side(content) >= side
         except (InputError, FileError, OSError, ValueError, Image.DecompressionBombError):
             continue  # it will be a row with an error
         if large:
@@ -119,14 +144,24 @@ def _large_jpegs(pieces: Sequence[Piece], reading: Reading, least: int) -> Itera
             return
 
 
-def _both_ways(
-    jpegs: Iterator[bytes], how: Preprocessing, least: int
-) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    for content in jpegs:
-        try:
-            yield load_pixels(content, how), load_pixels(content, how, least_side=least)
-        except InputError:
-            continue
+def _shorter_side(jpeg: bytes) -> int:
+    with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as picture:
+        return int(min(picture.size))
+
+
+class _Decoded(NamedTuple):
+    """One of the sample, decoded whole."""
+
+    content: bytes
+    side: int
+    pixels: NDArray[np.uint8]
+
+
+def _decoded(content: bytes, how: Preprocessing) -> _Decoded | None:
+    try:
+        return _Decoded(content, _shorter_side(content), load_pixels(content, how))
+    except InputError:
+        return None
 
 
 def _decision(policy: Policy, scores: NDArray[np.float32]) -> tuple[str, bool]:

@@ -31,6 +31,13 @@ class Job:
     least_side: int | None
     parts: Location
 
+    @property
+    def in_threads(self) -> bool:
+        """Whether threads of one process can run it side by side: what rows take in batches, they
+        take outside of Python. Pictures are decoded, and what kills a decoder kills its process.
+        """
+        return isinstance(self.reading.how, Embedding) and self.scorer.batch > 1
+
     def run(self, chunk: Chunk) -> Counts:
         """Score a chunk and commit its part. One that is there already is left as it is.
 
@@ -41,7 +48,7 @@ class Job:
         if place.exists():
             return read_counts(place)
         writer = PartWriter(self.policy)
-        for batch in ahead(self._batches(chunk)):
+        for batch in self._batches(chunk):
             scores = self.scorer(batch.given) if len(batch.places) else self._no_scores()
             writer.add(batch, scores)
         content, counts = writer.finish()
@@ -49,9 +56,11 @@ class Job:
         return counts
 
     def _batches(self, chunk: Chunk) -> Iterator[Batch]:
+        """Pictures are decoded while others are scored. The system itself reads ahead in files of
+        rows, and those are best scored by the core that has them in its cache."""
         if isinstance(self.reading.how, Embedding):
             return rows.batches(chunk, self.reading)
-        return pictures.batches(chunk, self.reading, self.least_side)
+        return ahead(pictures.batches(chunk, self.reading, self.least_side))
 
     def _no_scores(self) -> np.ndarray:
         return np.empty((0, len(self.policy.labels)), np.float32)

@@ -1,4 +1,4 @@
-"""One machine: a process a core, each of which decodes ahead of its own inference."""
+"""One machine: a process a core, or a thread; each reads and decodes ahead of its inference."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ import multiprocessing
 import os
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    as_completed,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
 from threading import Thread
 
@@ -35,10 +42,23 @@ def run(job: Job, chunks: Sequence[Chunk], workers: int) -> Iterator[Counts]:
     if workers == 1:
         yield from map(job.run, chunks)
         return
+    if job.in_threads:
+        yield from _in_threads(job, chunks, workers)
+        return
     left = deque(chunks)
     while left:
         lost = yield from _in_a_pool(job, left, workers, workers * WAITING)
         yield from _one_by_one(job, lost)
+
+
+def _in_threads(job: Job, chunks: Sequence[Chunk], workers: int) -> Iterator[Counts]:
+    """One thread more than workers: there is always one that waits for the disk."""
+    pool = ThreadPoolExecutor(workers + 1)
+    try:
+        for future in as_completed([pool.submit(job.run, chunk) for chunk in chunks]):
+            yield future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _one_by_one(job: Job, chunks: Iterable[Chunk]) -> Iterator[Counts]:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from edgeconv.errors import FileError
 from edgeconv.policy import Policy
 from edgeconv.scoring.batches import Batch
+from edgeconv.scoring.columns import texts, values
 from edgeconv.scoring.location import Location
-from edgeconv.scoring.names import text_of, texts_of
 from edgeconv.scoring.tables import parquet
 from edgeconv.scoring.verdicts import judge_rows
 
@@ -58,50 +58,61 @@ class PartWriter:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._tables: list[Any] = []
-        self._counts = Counts()
+        self._keys: list[Any] = []
+        self._places: list[NDArray[Any]] = []
+        self._scores: list[NDArray[np.float32]] = []
+        self._errors: dict[int, str] = {}
+        self._count = 0
 
     def add(self, batch: Batch, scores: NDArray[np.float32]) -> None:
         """Add a batch; ``scores`` is (N, labels), a row for each of ``batch.places``."""
-        import pyarrow
-
-        labels = self._policy.labels
-        best, flagged = judge_rows(self._policy, scores)
-        count, places = len(batch.keys), batch.places
-        missing = np.ones(count, bool)
-        missing[places] = False
-        columns: dict[str, Any] = {"key": pyarrow.array(texts_of(batch.keys))}
-        for index, label in enumerate(labels):
-            columns[f"score_{label}"] = _spread(scores[:, index], places, missing)
-        named = pyarrow.array(labels, pyarrow.string())
-        columns["label"] = named.take(_spread(best, places, missing))
-        columns["unsafe"] = _spread(flagged, places, missing)
-        errors = [batch.errors.get(place) for place in range(count)] if batch.errors else None
-        columns["error"] = (
-            pyarrow.array([e and text_of(e) for e in errors], pyarrow.string())
-            if errors
-            else pyarrow.nulls(count, pyarrow.string())
-        )
-        self._tables.append(pyarrow.table(columns))
-        found = np.bincount(best, minlength=len(labels)).tolist()
-        self._counts += Counts(
-            count,
-            count - len(places),
-            int(flagged.sum()),
-            {label: number for label, number in zip(labels, found, strict=True) if number},
-        )
+        self._keys.append(batch.keys)
+        self._places.append(batch.places + self._count)
+        self._scores.append(scores)
+        self._errors.update((place + self._count, text) for place, text in batch.errors.items())
+        self._count += len(batch.keys)
 
     def finish(self) -> tuple[bytes, Counts]:
         """The file: the same rows give the same bytes."""
         import pyarrow
 
-        table = pyarrow.concat_tables(self._tables).combine_chunks()
-        footer = {FOOTER: self._counts.to_json()}
-        stream = io.BytesIO()
-        parquet().write_table(
-            table.replace_schema_metadata(footer), stream, use_dictionary=["label", "error"]
+        labels, places = self._policy.labels, np.concatenate(self._places)
+        scores = np.concatenate(self._scores)
+        best, flagged = judge_rows(self._policy, scores)
+        missing = np.ones(self._count, bool)
+        missing[places] = False
+        columns = {"key": pyarrow.concat_arrays(self._keys)}
+        for index, label in enumerate(labels):
+            columns[f"score_{label}"] = _spread(scores[:, index], places, missing)
+        columns["label"] = pyarrow.DictionaryArray.from_arrays(
+            _spread(best.astype(np.int32), places, missing), texts(labels)
         )
-        return stream.getvalue(), self._counts
+        columns["unsafe"] = _spread(flagged, places, missing)
+        columns["error"] = (
+            texts([self._errors.get(place) for place in range(self._count)])
+            if self._errors
+            else pyarrow.nulls(self._count, pyarrow.string())
+        )
+        found = np.bincount(best, minlength=len(labels)).tolist()
+        counts = Counts(
+            self._count,
+            self._count - len(places),
+            int(flagged.sum()),
+            {label: number for label, number in zip(labels, found, strict=True) if number},
+        )
+        return _file(columns, counts), counts
+
+
+def _file(columns: dict[str, Any], counts: Counts) -> bytes:
+    import pyarrow
+
+    table, stream = pyarrow.table(columns), io.BytesIO()
+    # Labels are coded as numbers; a stored schema would have every reader keep them so.
+    options = {"use_dictionary": ["label", "error"], "store_schema": False}
+    with parquet().ParquetWriter(stream, table.schema, **options) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({FOOTER: counts.to_json()})
+    return stream.getvalue()
 
 
 def read_counts(part: Location) -> Counts:
@@ -119,12 +130,8 @@ def read_counts(part: Location) -> Counts:
         ) from error
 
 
-def _spread(values: NDArray[Any], places: NDArray[Any], missing: NDArray[np.bool_]) -> Any:
+def _spread(given: NDArray[Any], places: NDArray[Any], missing: NDArray[np.bool_]) -> Any:
     """The values at their places, null elsewhere."""
-    import pyarrow
-
-    if len(places) == len(missing):
-        return pyarrow.array(values)
-    whole = np.zeros(len(missing), values.dtype)
-    whole[places] = values
-    return pyarrow.array(whole, mask=missing)
+    whole = np.zeros(len(missing), given.dtype)
+    whole[places] = given
+    return values(whole, missing)

@@ -11,6 +11,7 @@ from edgeconv.images import load_pixels
 from edgeconv.scoring import shards, tables
 from edgeconv.scoring.batches import Batch
 from edgeconv.scoring.chunks import Chunk, Piece
+from edgeconv.scoring.columns import texts
 from edgeconv.scoring.inputs import Reading
 from edgeconv.scoring.location import Location
 from edgeconv.scoring.names import error_text
@@ -37,7 +38,7 @@ def contents(piece: Piece, reading: Reading) -> Iterator[tuple[str, Content]]:
         yield from shards.read(piece, LARGEST_FILE)
     elif name.endswith(tables.SUFFIXES):
         for keys, column in tables.read(piece, reading.columns, rows=False, at_once=AT_ONCE):
-            for key, cell in zip(keys, column, strict=True):
+            for key, cell in zip(keys.to_pylist(), column, strict=True):
                 content = cell.as_py()
                 yield key, UnreadableImage(f"{key} is empty") if content is None else content
     else:
@@ -84,7 +85,8 @@ class _Held:
         given = (
             np.stack(self._pixels) if self._pixels else np.empty((0, *self._how.size, 3), np.uint8)
         )
-        return Batch(self.keys, given, np.array(self._places, np.int64), self._errors)
+        places = np.array(self._places, np.int64)
+        return Batch(texts(self.keys), given, places, self._errors)
 
 
 def _complete(piece: Piece, reading: Reading) -> Iterator[tuple[str, Content]]:

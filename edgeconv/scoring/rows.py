@@ -12,12 +12,13 @@ from edgeconv.embeddings import LARGEST_GAP_FROM_ONE, checked
 from edgeconv.errors import EmbeddingError, FileError, InputError
 from edgeconv.scoring import arrays, tables
 from edgeconv.scoring.batches import Batch
-from edgeconv.scoring.chunks import Chunk, Piece
+from edgeconv.scoring.chunks import Chunk
+from edgeconv.scoring.columns import places_in, values
 from edgeconv.scoring.inputs import Reading
 from edgeconv.scoring.names import error_text
 from edgeconv.spec import Embedding
 
-AT_ONCE = 4096
+AT_ONCE = 2048
 """Rows of a batch."""
 
 
@@ -32,21 +33,19 @@ def batches(chunk: Chunk, reading: Reading) -> Iterator[Batch]:
                     yield _from_column(keys, column, reading.how)
                     found += len(keys)
             else:
-                rows = arrays.read(piece, reading.how)
-                yield _checked(_places(piece, found), rows, np.arange(len(rows)), {}, reading.how)
-                found += len(rows)
+                keys = places_in(piece.file, piece.start, piece.stop)
+                for rows in arrays.read(piece, reading.how, AT_ONCE):
+                    named = keys[found - piece.start :][: len(rows)]
+                    yield _checked(named, rows, np.arange(len(rows)), {}, reading.how)
+                    found += len(rows)
         except (InputError, FileError) as error:
-            keys = _places(piece, found)
+            keys = places_in(piece.file, found, piece.stop)
             yield _without_rows(
                 keys, dict.fromkeys(range(len(keys)), error_text(error)), reading.how
             )
 
 
-def _places(piece: Piece, start: int) -> list[str]:
-    return [f"{piece.file}[{row}]" for row in range(start, piece.stop)]
-
-
-def _from_column(keys: list[str], column: Any, how: Embedding) -> Batch:
+def _from_column(keys: Any, column: Any, how: Embedding) -> Batch:
     """A pyarrow column of lists; empty and misshapen ones are errors."""
     from pyarrow import compute
 
@@ -62,14 +61,14 @@ def _from_column(keys: list[str], column: Any, how: Embedding) -> Batch:
     }
     if not len(places):
         return _without_rows(keys, errors, how)
-    flat = (column.take(places) if errors else column).flatten()
+    flat = (column.take(values(places)) if errors else column).flatten()
     with np.errstate(over="ignore"):
         rows = flat.to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
     return _checked(keys, rows.reshape(-1, how.length), places, errors, how)
 
 
 def _checked(
-    keys: list[str],
+    keys: Any,
     rows: NDArray[np.float32],
     places: NDArray[Any],
     errors: dict[int, str],
@@ -77,7 +76,7 @@ def _checked(
 ) -> Batch:
     """The rows that :func:`edgeconv.embeddings.checked` lets pass."""
     with np.errstate(over="ignore", invalid="ignore"):
-        norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+        norms = np.sqrt(np.vecdot(rows, rows))
     suspect = ~np.isfinite(norms)
     if how.unit:
         suspect |= ~(np.abs(norms - 1) < LARGEST_GAP_FROM_ONE * 0.99)
@@ -85,7 +84,7 @@ def _checked(
     for index in np.flatnonzero(suspect):
         place = int(places[index])
         try:
-            checked(rows[index], how, keys[place])
+            checked(rows[index], how, str(keys[place]))
         except EmbeddingError as error:
             errors[place] = error_text(error)
             sound[index] = False
@@ -94,5 +93,5 @@ def _checked(
     return Batch(keys, rows[sound], places[sound], errors)
 
 
-def _without_rows(keys: list[str], errors: dict[int, str], how: Embedding) -> Batch:
+def _without_rows(keys: Any, errors: dict[int, str], how: Embedding) -> Batch:
     return Batch(keys, np.empty((0, how.length), np.float32), np.empty(0, np.int64), errors)

@@ -13,7 +13,7 @@ from typing import Any
 from edgeconv.errors import ScoringError
 from edgeconv.files import locked
 from edgeconv.progress import Progress, Silent
-from edgeconv.scoring import pictures, rows
+from edgeconv.scoring import arrays, pictures
 from edgeconv.scoring.chunks import chunk_size, pack
 from edgeconv.scoring.decoding import EXACT, Decoding, measured
 from edgeconv.scoring.engines import Engine
@@ -79,7 +79,8 @@ def score(
         labels: of the scores, for a checkpoint that names none.
         point: the operating point that decides; see :func:`~edgeconv.policy.choose_point`.
         engine: one of :data:`edgeconv.scoring.engines.ENGINES`.
-        workers: processes, each with one thread; by default as many as there are cores.
+        workers: processes, each with one thread, or threads where embeddings are scored in batches;
+            by default as many as there are cores.
         cluster: the address of Ray's or Spark's cluster; by default it runs here.
         exact_decode: never decode a JPEG at a fraction of its size.
         column: of parquet, the one that is scored; by default the only one that can be.
@@ -127,7 +128,7 @@ def _planned(asked: dict[str, Any], model: Model, reading: Reading, shown: Progr
     shown.step(f"listing {asked['input']}")
     pieces = survey(asked["input"], reading)
     count = sum(piece.count for piece in pieces)
-    step = rows.AT_ONCE if isinstance(model.how, Embedding) else pictures.AT_ONCE
+    step = arrays.PIECE if isinstance(model.how, Embedding) else pictures.AT_ONCE
     size = chunk_size(count, step, LARGEST_CHUNK[model.how.noun])
     decoding = None
     if not isinstance(model.how, Embedding):

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from edgeconv.errors import InputError, MissingDependency, UsageError
 from edgeconv.scoring.chunks import Piece
+from edgeconv.scoring.columns import places_in, texts
 from edgeconv.scoring.location import Location
 
 SUFFIXES = (".parquet", ".pq")
@@ -43,14 +44,13 @@ def survey(table: Location, columns: Columns, rows: bool) -> Iterator[Piece]:
         counts = [1]
     start = 0
     for number, count in enumerate(counts):
-        yield Piece(table.name, start, start + count, number)
+        if count:
+            yield Piece(table.name, start, start + count, number)
         start += count
 
 
-def read(
-    piece: Piece, columns: Columns, rows: bool, at_once: int
-) -> Iterator[tuple[list[str], Any]]:
-    """Keys and payload of a piece, ``at_once`` rows at a time; the payload is a pyarrow array.
+def read(piece: Piece, columns: Columns, rows: bool, at_once: int) -> Iterator[tuple[Any, Any]]:
+    """Keys and payload of a piece, ``at_once`` rows at a time: pyarrow arrays both.
 
     Raises:
         InputError: it is no parquet file.
@@ -123,14 +123,17 @@ def _holds_bytes(kind: Any) -> bool:
     return bool(types.is_binary(kind) or types.is_large_binary(kind))
 
 
-def _keys(batch: Any, columns: Columns, file: str, start: int) -> list[str]:
-    places = [f"{file}[{row}]" for row in range(start, start + batch.num_rows)]
+def _keys(batch: Any, columns: Columns, file: str, start: int) -> Any:
+    unnamed = places_in(file, start, start + batch.num_rows)
     if columns.key is None:
-        return places
+        return unnamed
     named = batch.column(columns.key).to_pylist()
-    return [
-        str(key) if key is not None else place for key, place in zip(named, places, strict=True)
-    ]
+    return texts(
+        [
+            str(key) if key is not None else place.as_py()
+            for key, place in zip(named, unnamed, strict=True)
+        ]
+    )
 
 
 def _payload(batch: Any, name: str) -> Any:

@@ -156,6 +156,29 @@ def test_embeddings_end_to_end(head, exported, rows, tmp_path):
     assert {row["label"] for row in found} == {"safe", "nsfw"}
 
 
+def test_threads_write_what_one_would(exported, rows, tmp_path):
+    """Rows in batches are scored by threads; a row of another norm is an error in both."""
+    given = np.tile(rows, (30, 1))
+    given[[5, 9000]] *= 2
+    np.save(tmp_path / "rows.npy", given)
+    for workers in (1, 3):
+        edgeconv.score(
+            exported / "Head.fp32.onnx",
+            tmp_path / "rows.npy",
+            tmp_path / str(workers),
+            workers=workers,
+        )
+    alone, together = (
+        {path.name: path.read_bytes() for path in (tmp_path / name / "scores").iterdir()}
+        for name in ("1", "3")
+    )
+    assert len(alone) > 3
+    assert alone == together
+    found = read_parts(tmp_path / "3/scores")
+    assert [number for number, row in enumerate(found) if row["error"]] == [5, 9000]
+    assert found[9000]["key"].endswith("rows.npy[9000]")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", ["float16", "float32"])
 def test_laions_head_as_the_original(shared, tmp_path, rows):

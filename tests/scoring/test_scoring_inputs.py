@@ -254,6 +254,9 @@ def test_nothing_to_score(scored, tmp_path):
         scored(tmp_path / "empty")
     with pytest.raises(UsageError, match="there is no"):
         scored(tmp_path / "gone")
+    no_rows = parquet_of(tmp_path / "no-rows.parquet", image=pyarrow.array([], pyarrow.binary()))
+    with pytest.raises(UsageError, match="nothing to score"):
+        scored(no_rows)
 
 
 def test_any_url(scored, photos, tmp_path):

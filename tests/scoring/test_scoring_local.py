@@ -1,5 +1,10 @@
 """Processes of one machine: the same bytes as one alone, whoever is killed."""
 
+import os
+import pickle
+import subprocess
+import sys
+
 import pytest
 from scoring_inputs import LABELS, Brightness, Deadly, picture, read_parts
 
@@ -63,6 +68,22 @@ def test_what_a_worker_raises_arrives(work, tmp_path):
     (tmp_path / "parts").write_text("a file where a folder has to be")
     with pytest.raises(FileError, match="cannot write"):
         list(local.run(make(Brightness()), chunks, 2))
+
+
+def test_a_worker_starts_without_what_takes_long_to_load(work, tmp_path):
+    make, chunks = work
+    (tmp_path / "job.pickle").write_bytes(pickle.dumps((make(Brightness()), chunks[0])))
+    program = (
+        "import pickle, sys\n"
+        f"job, chunk = pickle.load(open({str(tmp_path / 'job.pickle')!r}, 'rb'))\n"
+        "assert job.run(chunk).rows == 2\n"
+        "print({'pandas', 'fsspec', 'tensorflow', 'onnx', 'typer'} & set(sys.modules))"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    answer = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "set()"
 
 
 def test_items_are_made_ahead_and_no_further():

@@ -169,14 +169,10 @@ def test_out_may_be_a_url(demo_artifact, photos):
         memory.rm("/out", recursive=True)
 
 
-def large_jpegs(folder, count, noisy=False):
+def large_jpegs(folder, count, size=(1200, 1600)):
     folder.mkdir()
     for number in range(count):
-        large = pattern(number, (1200, 1600))
-        if noisy:
-            noise = np.random.default_rng(number).integers(0, 2, (1200, 1600, 1)) * 255
-            large = Image.fromarray(np.broadcast_to(noise, (1200, 1600, 3)).astype(np.uint8))
-        large.save(folder / f"{number}.jpg", quality=95, subsampling=0)
+        pattern(number, size).save(folder / f"{number}.jpg", quality=95, subsampling=0)
     return folder
 
 
@@ -203,6 +199,21 @@ def test_and_whole_where_it_is_not(score, tmp_path, monkeypatch):
     assert decoding["least_side"] is None
     assert decoding["difference"] > 1e-9
     assert "is allowed" in decoding["why"]
+
+
+def test_and_at_a_larger_fraction_where_that_is(score, tmp_path, monkeypatch):
+    folder = large_jpegs(tmp_path / "large", 2, (1900, 2400))
+    at_twice = score(folder, "twice").summary["decided"]["decoding"]
+    monkeypatch.setattr("edgeconv.scoring.decoding.AMPLE", (4,))
+    at_four_times = score(folder, "four").summary["decided"]["decoding"]
+    assert at_four_times["difference"] < at_twice["difference"]
+    between = (at_four_times["difference"] + at_twice["difference"]) / 2
+    monkeypatch.setattr("edgeconv.scoring.decoding.AMPLE", (2, 4))
+    monkeypatch.setattr("edgeconv.scoring.decoding.LARGEST_DIFFERENCE", between)
+    assert score(folder, "tried").summary["decided"]["decoding"] == {
+        **at_four_times,
+        "why": at_four_times["why"].replace("0.005 is", f"{between} is"),
+    }
 
 
 def test_prometheus(score, photos, tmp_path):
