@@ -70,7 +70,8 @@ class Precision(Strict):
     """What the finished file was found to hold, never what was asked for.
 
     ``weights`` gives the share of weight values by type; ``float_ops`` the share of operations
-    that compute in float, among those that compute at all.
+    that compute in float, among those that compute at all; ``needs`` the first systems that take
+    the file, where it names them.
     """
 
     asked: str
@@ -78,6 +79,7 @@ class Precision(Strict):
     activation_type: str
     weights: dict[str, float]
     float_ops: Annotated[float, Field(ge=0, le=1)]
+    needs: str | None = None
 
 
 class GoldenPicture(Strict):
