@@ -71,7 +71,8 @@ class Precision(Strict):
 
     ``weights`` gives the share of weight values by type; ``float_ops`` the share of operations
     that compute in float, among those that compute at all; ``float_products`` the share of weights
-    that are multiplied in float, rounded as they may be stored.
+    that are multiplied in float, rounded as they may be stored; ``needs`` the first systems that
+    take the file, where it names them.
     """
 
     asked: str
@@ -80,6 +81,7 @@ class Precision(Strict):
     weights: dict[str, float]
     float_ops: Annotated[float, Field(ge=0, le=1)]
     float_products: Annotated[float, Field(ge=0, le=1)] = 1.0
+    needs: str | None = None
 
 
 class GoldenPicture(Strict):

@@ -14,7 +14,14 @@ from edgeconv.files import sha256_of
 from edgeconv.parity.samples import samples_in
 from edgeconv.resolving import Resolved, resolve
 from edgeconv.spec import ModelSpec, known_models
-from edgeconv.targets import COMPATIBILITIES, IOS_VERSIONS, QUANTISED, Form, select_forms
+from edgeconv.targets import (
+    CALIBRATED,
+    COMPATIBILITIES,
+    IOS_VERSIONS,
+    QUANTISED,
+    Form,
+    select_forms,
+)
 from edgeconv.versions import code_fingerprint, library_versions
 
 if TYPE_CHECKING:
@@ -61,7 +68,7 @@ class Request:
     def wants_calibration(self) -> bool:
         """Whether any form needs calibration pictures, for its activations or its thresholds."""
         precisions = {form.precision for form in self.forms}
-        return "int8" in precisions or (
+        return not precisions.isdisjoint(CALIBRATED) or (
             bool(self.spec.operating_points) and not precisions.isdisjoint(QUANTISED)
         )
 

@@ -94,12 +94,12 @@ def export(
         options: as :func:`plan` takes them.
 
             - ``targets``: of ``coreml``, ``tflite``, ``onnx``, ``all``.
-            - ``precisions``: of ``fp32``, ``fp16``, ``dynamic``, ``int8``; default: each
-              target's usual ones.
+            - ``precisions``: of ``fp32``, ``fp16``, ``dynamic``, ``int8``, and for Core ML
+              ``w8``, ``pal8``, ``pal6``, ``pal4``, ``w8a8``; default: each target's usual ones.
             - ``weights``: the checkpoint, where the model does not bring its own.
             - ``labels``: of the scores, for a checkpoint that names none.
             - ``out``: folder, by default ``build/<model>``.
-            - ``calibration``: folder of pictures for integer files, or ``.npy`` rows for a model
+            - ``calibration``: folder of pictures for compressed files, or ``.npy`` rows for a model
               of embeddings; default: generated ones.
             - ``images``: the same, to verify on; default: the built-in set.
             - ``verify``: False leaves the files unverified, and the manifest says so.
@@ -148,6 +148,7 @@ def _run(request: Request, progress: Progress) -> ExportRun:
         quantisable=_quantisable(request, classifier, calibration, progress),
         compat=request.compat,
         minimum_ios=request.minimum_ios,
+        progress=progress,
     )
     with staging(request.out) as stage, _collector_spared():
         refitting = _refitting(classifier, calibration)
@@ -349,6 +350,7 @@ def _entry(artifact: Artifact, seconds: float, parity: ParityRun | None) -> Mani
         sha256=sha256_of(artifact.path),
         seconds=seconds,
         verdict=verdicts.get(artifact.path.name),
+        float_ops=artifact.contract.precision.float_ops,
     )
 
 

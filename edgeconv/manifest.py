@@ -19,7 +19,10 @@ REPORT = "report.html"
 
 
 class ManifestEntry(Strict):
-    """One artifact. ``path`` is its name in the folder; ``verdict`` is None when unverified."""
+    """One artifact. ``path`` is its name in the folder; ``verdict`` is None when unverified.
+
+    ``float_ops`` is the share of its operations that compute in float, as read back from it.
+    """
 
     path: str
     target: str
@@ -28,6 +31,7 @@ class ManifestEntry(Strict):
     sha256: str
     seconds: float
     verdict: Verdict | None
+    float_ops: float | None = None
 
 
 class Manifest(Strict):

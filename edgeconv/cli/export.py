@@ -30,7 +30,10 @@ def export(
     ] = "all",
     precision: Annotated[
         str,
-        typer.Option(help="fp32, fp16, dynamic, int8, comma-separated. Default: the usual ones."),
+        typer.Option(
+            help="fp32, fp16, dynamic, int8; for Core ML also w8, pal8, pal6, pal4, w8a8. "
+            "Comma-separated. Default: the usual ones."
+        ),
     ] = "",
     weights: Annotated[Path | None, typer.Option(help="The checkpoint to export.")] = None,
     labels: Annotated[
@@ -39,7 +42,7 @@ def export(
     out: Annotated[Path | None, typer.Option(help="Folder to write. Default: build/MODEL")] = None,
     calibration: Annotated[
         Path | None,
-        typer.Option(help="Folder of pictures (or .npy rows) to calibrate integer files on."),
+        typer.Option(help="Folder of pictures (or .npy rows) to fit compressed files to."),
     ] = None,
     images: Annotated[
         Path | None,
@@ -51,7 +54,12 @@ def export(
     compat: Annotated[
         str | None, typer.Option(help="tflite-2.14: for tflite-runtime 2.14, 32-bit Raspberry Pi.")
     ] = None,
-    ios: Annotated[int, typer.Option(help="Deployment target of the .mlpackage.")] = 15,
+    ios: Annotated[
+        int,
+        typer.Option(
+            help="Deployment target of the .mlpackage, or later where its precision needs it."
+        ),
+    ] = 15,
     max_flip_rate: Annotated[
         float | None, typer.Option(help="Changed decisions to allow, 0..1, at 95 % confidence.")
     ] = None,

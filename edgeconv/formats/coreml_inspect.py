@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,24 @@ MOVES_DATA = frozenset(
      "pad", "quantize", "reshape", "slice_by_index", "slice_by_size", "split", "squeeze",
      "stack", "transpose"}
 )  # fmt: skip
+
+ACTIVATIONS = frozenset({"leaky_relu", "relu", "relu6", "sigmoid", "tanh"})
+"""What a device computes together with the operation before."""
+
+
+DEPLOYMENT_TARGETS = {
+    1: "iOS 11, macOS 10.13",
+    2: "iOS 11.2, macOS 10.13.2",
+    3: "iOS 12, macOS 10.14",
+    4: "iOS 13, macOS 10.15",
+    5: "iOS 14, macOS 11",
+    6: "iOS 15, macOS 12",
+    7: "iOS 16, macOS 13",
+    8: "iOS 17, macOS 14",
+    9: "iOS 18, macOS 15",
+    10: "iOS 26, macOS 26",
+}
+"""The first systems that take each specification version."""
 
 
 def read_precision(path: Path, asked: str) -> Precision:
@@ -47,6 +65,7 @@ def read_precision(path: Path, asked: str) -> Precision:
         activation_type=max(activations, key=lambda name: activations[name], default="none"),
         weights={name: round(count / total, 4) for name, count in sorted(weights.items())},
         float_ops=round(in_float / max(1, sum(activations.values())), 4),
+        needs=DEPLOYMENT_TARGETS.get(proto.specificationVersion),
     )
 
 
@@ -65,25 +84,63 @@ def _size(tensor_type: Any) -> int:
 
 
 def _program_weights(operations: list[Any]) -> Counter[str]:
+    constants = {
+        operation.outputs[0].name: operation.attributes["val"]
+        for operation in operations
+        if operation.type == "const"
+    }
     found: Counter[str] = Counter()
     for operation in operations:
-        stored = list(operation.attributes.values()) if operation.type == "const" else []
-        if operation.type.startswith("constexpr_"):
-            stored = list(operation.attributes.values())
-        for value in stored:
-            tensor = value.type.tensorType
-            name = _type_name(tensor.dataType)
-            if _size(tensor) >= TRIVIAL and name not in {"int32", "bool", "string"}:
-                found[name] += _size(tensor)
+        if not operation.type.startswith("constexpr_"):
+            continue
+        parts = dict(operation.attributes)
+        for name, given in operation.inputs.items():
+            # From iOS 18 on, what they are made of are constants of their own.
+            parts[name] = constants.pop(given.arguments[0].name, None)
+        if operation.type == "constexpr_lut_to_dense":
+            found[_palette(parts["lut"])] += _size(operation.outputs[0].type.tensorType)
+        else:
+            _count(filter(None, parts.values()), found)
+    _count(constants.values(), found)
     return found
 
 
+def _count(values: Iterable[Any], found: Counter[str]) -> None:
+    for value in values:
+        tensor = value.type.tensorType
+        name = _type_name(tensor.dataType)
+        if _size(tensor) >= TRIVIAL and name not in {"int32", "bool", "string"}:
+            found[name] += _size(tensor)
+
+
+def _palette(table: Any) -> str:
+    """``palette4`` for a table of 16 values: until iOS 17 a vector, then (..., 16, 1)."""
+    sizes = [dimension.constant.size for dimension in table.type.tensorType.dimensions]
+    return f"palette{(sizes[-2] if len(sizes) > 1 else sizes[0]).bit_length() - 1}"
+
+
 def _program_activations(operations: list[Any]) -> Counter[str]:
-    return Counter(
-        _type_name(operation.outputs[0].type.tensorType.dataType)
-        for operation in operations
-        if operation.type not in MOVES_DATA and not operation.type.startswith("constexpr_")
-    )
+    """How many operations give results of each type: of 8 bits where they are rounded at once."""
+    readers: dict[str, list[Any]] = {}
+    for operation in operations:
+        for given in operation.inputs.values():
+            for argument in given.arguments:
+                readers.setdefault(argument.name, []).append(operation)
+    found: Counter[str] = Counter()
+    for operation in operations:
+        if operation.type not in MOVES_DATA and not operation.type.startswith("constexpr_"):
+            found[_result_type(operation, readers)] += 1
+    return found
+
+
+def _result_type(operation: Any, readers: Mapping[str, list[Any]]) -> str:
+    (result, *_) = operation.outputs
+    after = readers.get(result.name, [])
+    while len(after) == 1 and after[0].type in ACTIVATIONS:
+        after = readers.get(after[0].outputs[0].name, [])
+    if after and all(reader.type == "quantize" for reader in after):
+        return _type_name(after[0].outputs[0].type.tensorType.dataType)
+    return _type_name(result.type.tensorType.dataType)
 
 
 def _network_weights(network: Any) -> Counter[str]:

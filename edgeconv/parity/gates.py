@@ -23,8 +23,9 @@ from edgeconv.parity.statistics import (
     upper_bound_95,
 )
 from edgeconv.spec import OperatingPoint
+from edgeconv.targets import QUANTISED
 
-MAX_FLIP_RATE = {"fp32": 0.01, "fp16": 0.03, "dynamic": 0.08, "int8": 0.08}
+MAX_FLIP_RATE = {"fp32": 0.01, "fp16": 0.03, **dict.fromkeys(QUANTISED, 0.08)}
 """The largest flip rate, with 95 % confidence, that a precision may have and pass.
 
 Loose for rounded weights because the built-in set is full of borderline pictures on purpose.

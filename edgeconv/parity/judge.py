@@ -10,7 +10,7 @@ from edgeconv.artifact import Artifact
 from edgeconv.files import sha256_of, size_of
 from edgeconv.parity.candidate import GATES, Answers
 from edgeconv.parity.gates import FLOAT32_MULTIPLE, MAX_FLIP_RATE, Judge, align
-from edgeconv.parity.honesty import misnamed, not_worthwhile
+from edgeconv.parity.honesty import misnamed, not_worthwhile, pointless, repeated
 from edgeconv.parity.latency import measure
 from edgeconv.parity.recording import Recording
 from edgeconv.parity.reference import Reference
@@ -78,7 +78,7 @@ def judge_artifacts(
         for trial in trials
         if trial.precision.asked == "fp32"
     }
-    results = [_result(t, fp32_sizes.get(t.artifact.target)) for t in trials]
+    results = _compared([_result(t, fp32_sizes.get(t.artifact.target)) for t in trials])
     verdict = overall(result.verdict for result in results)
     contract = artifacts[0].contract
     return ParityRun(
@@ -221,6 +221,22 @@ def _result(trial: Trial, fp32_size: int | None) -> ArtifactResult:
         latency=trial.latency,
         scores=() if trial.scores is None else _rows(trial.scores),
     )
+
+
+def _compared(results: Sequence[ArtifactResult]) -> list[ArtifactResult]:
+    """The results, where a file is worth nothing beside another one failed for it."""
+    compared = []
+    for place, result in enumerate(results):
+        before, others = results[:place], [*results[:place], *results[place + 1 :]]
+        found = [repeated(result, before)]
+        if result.precision != "fp32":
+            found.append(pointless(result, others))
+        if faults := tuple(filter(None, found)):
+            update = {"verdict": Verdict.FAIL, "warnings": (*faults, *result.warnings)}
+            compared.append(result.model_copy(update=update))
+        else:
+            compared.append(result)
+    return compared
 
 
 def _rows(scores: Scores) -> tuple[tuple[float, ...], ...]:

@@ -6,7 +6,7 @@ Nothing here imports a converter; :func:`converter` imports the one that is need
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from edgeconv.architectures import Family
 from edgeconv.contract import Contract, EmbeddingTensor, InputTensor, OutputTensor, Precision
 from edgeconv.errors import UnknownName, UsageError
+from edgeconv.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from edgeconv.networks import Frozen
 
-PrecisionName = Literal["fp32", "fp16", "dynamic", "int8"]
+PrecisionName = Literal["fp32", "fp16", "dynamic", "int8", "w8", "pal8", "pal6", "pal4", "w8a8"]
 ALL = "all"
 
 
@@ -50,6 +51,11 @@ FORMS = (
     Form("coreml", "fp16", ".mlmodel", usual_for=()),
     Form("coreml", "fp16", ".mlpackage", plain=True),
     Form("coreml", "fp32", ".mlpackage", usual_for=()),
+    Form("coreml", "w8", ".mlpackage", usual_for=()),
+    Form("coreml", "pal8", ".mlpackage", usual_for=()),
+    Form("coreml", "pal6", ".mlpackage", usual_for=()),
+    Form("coreml", "pal4", ".mlpackage", usual_for=()),
+    Form("coreml", "w8a8", ".mlpackage", usual_for=()),
     Form("tflite", "fp32", ".tflite"),
     Form("tflite", "fp16", ".tflite"),
     Form("tflite", "dynamic", ".tflite", usual_for=("convolutional", "transformer")),
@@ -68,7 +74,14 @@ _MODULES = {
 }
 
 TARGETS = tuple(_MODULES)
-QUANTISED = ("dynamic", "int8")
+FIRST_IOS = {"w8": 16, "pal8": 16, "pal6": 16, "pal4": 16, "w8a8": 17}
+"""The first iOS that takes Core ML's compressed weights, or 8-bit activations
+(https://apple.github.io/coremltools/docs-guides/source/opt-whats-new.html)."""
+
+CALIBRATED = ("int8", *FIRST_IOS)
+"""Precisions that look at typical inputs."""
+
+QUANTISED = ("dynamic", *CALIBRATED)
 """Precisions that round scores so much that a file wants thresholds of its own."""
 
 PRECISIONS = tuple(dict.fromkeys(form.precision for form in FORMS))
@@ -84,13 +97,14 @@ class Options:
     ``calibration`` holds (N, H, W, 3) uint8 RGB pixels, or (N, length) float32 embeddings; None
     where nothing quantises activations. ``quantisable`` is what int8 files are made of, where it is
     not the network that all others are made of. ``minimum_ios`` is the Core ML deployment target of
-    ML programs.
+    ML programs; compressed ones may need a later system. ``progress`` is told of long work.
     """
 
     calibration: NDArray[np.uint8] | NDArray[np.float32] | None = None
     quantisable: Frozen | None = None
     compat: str | None = None
     minimum_ios: int = 15
+    progress: Progress = field(default_factory=Silent)
 
 
 class Converter(Protocol):

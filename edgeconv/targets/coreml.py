@@ -33,10 +33,13 @@ from edgeconv.freezing import light_graph
 from edgeconv.frozen import OUTPUT_NAME
 from edgeconv.networks import Frozen
 from edgeconv.spec import Embedding
-from edgeconv.targets import Form, Options
+from edgeconv.targets import FIRST_IOS, Form, Options
 from edgeconv.targets.inputs import described_input
 
 LABEL_NAME = "label"
+MOST_FITTED = 48
+"""Inputs that compressed weights are fitted to; all that they are inside is kept in memory."""
+
 DATE_STAMP = "com.github.apple.coremltools.conversion_date"
 PREVIEW_TYPE = "com.apple.coreml.model.preview.type"
 
@@ -69,9 +72,9 @@ class CoreMLConverter:
                 "compute_precision": ct.transform.FP16ComputePrecision(
                     op_selector=lambda operation: not _stays_float32(operation, named)
                 )
-                if form.precision == "fp16"
+                if form.precision != "fp32"
                 else ct.precision.FLOAT32,
-                "minimum_deployment_target": getattr(ct.target, f"iOS{self._options.minimum_ios}"),
+                "minimum_deployment_target": getattr(ct.target, f"iOS{self._first_ios(form)}"),
             }
             if is_program
             else {"convert_to": "neuralnetwork", "minimum_deployment_target": ct.target.iOS13}
@@ -96,6 +99,10 @@ class CoreMLConverter:
 
             with redirect_stdout(io.StringIO()):  # it prints a line a layer
                 model = quantization_utils.quantize_weights(model, nbits=16)
+        if form.precision in FIRST_IOS:
+            from edgeconv.compressing.mlprogram import compressed
+
+            model = compressed(model, form.precision, self._samples(), self._options.progress)
         proto = model.get_spec()
         _name_outputs(proto)
         proto.description.metadata.versionString = spec.version
@@ -143,6 +150,18 @@ class CoreMLConverter:
         for feature in (*proto.description.input, *proto.description.output):
             feature.shortDescription = described[feature.name]
         save_proto(proto, path)
+
+    def _first_ios(self, form: Form) -> int:
+        return max(self._options.minimum_ios, FIRST_IOS.get(form.precision, 0))
+
+    def _samples(self) -> list[dict[str, Any]]:
+        """At most :data:`MOST_FITTED` calibration inputs, spread evenly."""
+        inputs = self._options.calibration
+        if inputs is None:
+            return []
+        chosen = np.unique(np.linspace(0, len(inputs) - 1, MOST_FITTED).round().astype(int))
+        shape = (1, -1) if inputs.ndim == 2 else inputs.shape[1:]
+        return [{self._frozen.input_name: inputs[index].reshape(shape)} for index in chosen]
 
     def _input_type(self) -> Any:
         import coremltools as ct

@@ -208,7 +208,7 @@ def test_integers_that_are_multiplied_in_float_are_found_out(written):
             node.input[0] = node.input[0].removesuffix("_read")
     found = read_precision(model, asked="int8")
     assert (found.weight_type, found.float_products) == ("int8", 1)
-    assert "multiplied in float" in misnamed(found)
+    assert "computes in float" in misnamed(found)
 
 
 def test_int8_rounds_to_the_range_that_calibration_saw(frozen, pictures, expected, tmp_path):

@@ -25,13 +25,19 @@ Ranges = dict[str, dict[str, float]]
 """``rmin`` and ``rmax`` of each variable, as coremltools keeps them."""
 
 
-def quantize_activations(model: Any, config: Any, samples: Iterable[Mapping[str, Array]]) -> Any:
+def quantize_activations(
+    model: Any,
+    config: Any,
+    samples: Iterable[Mapping[str, Array]] = (),
+    ranges: Ranges | None = None,
+) -> Any:
     """An ML Program with 8-bit activations, calibrated by the reference executor.
 
     Args:
         model: a ``coremltools.models.MLModel`` with an ML Program for iOS 17 or later.
         config: a ``coremltools.optimize.coreml.OptimizationConfig``.
         samples: inputs as :meth:`ReferenceModel.predict` takes them: images are uint8 RGB pixels.
+        ranges: of every float variable, where they are known already; then no samples are needed.
 
     Returns:
         A new ``MLModel``; quantise its weights with ``linear_quantize_weights`` for W8A8.
@@ -53,18 +59,22 @@ def quantize_activations(model: Any, config: Any, samples: Iterable[Mapping[str,
             expected=_KNOWN_VERSION,
             do=f"pip install coremltools=={_KNOWN_VERSION}",
         )
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.mlpackage"
-        model.save(str(path))
-        ranges = activation_ranges(load(path), samples)
+    found = ranges if ranges is not None else _measured(model, samples)
 
     def measured(float_model: Any, _samples: object, _group_size: int = -1) -> Ranges:
         concats = _model_debugger.ModelDebugger(float_model)._get_concat_op_info()
-        experimental._adjust_concat_surrounding_activation_stats(concats, ranges)
-        return ranges
+        experimental._adjust_concat_surrounding_activation_stats(concats, found)
+        return found
 
     with _replaced(quantization, "_get_activation_calibration_stats", measured):
         return quantization.linear_quantize_activations(model, config, sample_data=[])
+
+
+def _measured(model: Any, samples: Iterable[Mapping[str, Array]]) -> Ranges:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.mlpackage"
+        model.save(str(path))
+        return activation_ranges(load(path), samples)
 
 
 def activation_ranges(model: ReferenceModel, samples: Iterable[Mapping[str, Array]]) -> Ranges:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeconv.formats.coreml_inspect import DEPLOYMENT_TARGETS
 from edgeconv.runtimes.coreml_reference.features import (
     InputFeature,
     OutputFeature,
@@ -16,20 +17,6 @@ from edgeconv.runtimes.coreml_reference.features import (
 from edgeconv.runtimes.coreml_reference.package import ModelFile, open_model_file
 from edgeconv.runtimes.coreml_reference.program import Constant, Program
 from edgeconv.runtimes.coreml_reference.reader import read_program
-
-DEPLOYMENT_TARGETS = {
-    1: "iOS 11, macOS 10.13",
-    2: "iOS 11.2, macOS 10.13.2",
-    3: "iOS 12, macOS 10.14",
-    4: "iOS 13, macOS 10.15",
-    5: "iOS 14, macOS 11",
-    6: "iOS 15, macOS 12",
-    7: "iOS 16, macOS 13",
-    8: "iOS 17, macOS 14",
-    9: "iOS 18, macOS 15",
-    10: "iOS 26, macOS 26",
-}
-"""The first systems that take each specification version."""
 
 
 @dataclass(frozen=True)

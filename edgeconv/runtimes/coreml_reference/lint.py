@@ -13,13 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
+from edgeconv.formats.coreml_inspect import DEPLOYMENT_TARGETS
 from edgeconv.runtimes.coreml_reference.element_types import ElementType
 from edgeconv.runtimes.coreml_reference.features import (
     ImageFeature,
     input_features,
     output_features,
 )
-from edgeconv.runtimes.coreml_reference.inspect import DEPLOYMENT_TARGETS, is_weight
+from edgeconv.runtimes.coreml_reference.inspect import is_weight
 from edgeconv.runtimes.coreml_reference.package import ModelFile, open_model_file
 from edgeconv.runtimes.coreml_reference.program import Constant, Operation, Program
 from edgeconv.runtimes.coreml_reference.reader import read_program

@@ -76,7 +76,7 @@ class ReferenceModel:
             UsageError: the inputs are not those of the model.
             ArtifactError: the model cannot be computed.
         """
-        values = self._executor.run(self._tensors(inputs), self.program.outputs)
+        values = self._executor.run(self.tensors(inputs), self.program.outputs)
         classifier = self.program.classifier
         scores = _scores(self.path, classifier, values) if classifier else {}
         outputs: Prediction = {}
@@ -104,9 +104,14 @@ class ReferenceModel:
         for name in wanted:
             if name not in known:
                 raise UnknownName("variable of the program", name, sorted(known))
-        return self._executor.run(self._tensors(inputs), wanted)
+        return self._executor.run(self.tensors(inputs), wanted)
 
-    def _tensors(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    def tensors(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Inputs as :meth:`predict` takes them, as the program's own input variables.
+
+        Raises:
+            UsageError: the inputs are not those of the model.
+        """
         expected = {feature.name for feature in self.inputs}
         if set(inputs) != expected:
             raise UsageError(
