@@ -11,6 +11,9 @@ from edgeconv.parity.results import ArtifactResult, Latency
 WORTHWHILE_SIZE = 0.9
 SLOWER = 1.05
 
+SLOWER_THAN_ANOTHER = 1.25
+"""A file fails for it: more than medians vary on a busy machine."""
+
 WEIGHT_TYPES = {
     "fp32": {"float32"},
     "fp16": {"float16"},
@@ -75,7 +78,7 @@ def pointless(result: ArtifactResult, others: Sequence[ArtifactResult]) -> str |
 def _takes_longer(result: ArtifactResult, other: ArtifactResult) -> bool:
     if result.latency is None or other.latency is None:
         return False
-    return result.latency.median_ms > SLOWER * other.latency.median_ms
+    return result.latency.median_ms > SLOWER_THAN_ANOTHER * other.latency.median_ms
 
 
 def _error(result: ArtifactResult) -> float:
