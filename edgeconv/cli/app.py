@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from edgeconv.cli import (
+    bench,
     bundle,
     classify,
     evaluate,
@@ -25,5 +26,5 @@ app = typer.Typer(
     "and proves that every file decides as the original does.",
     epilog="Start with: `edgeconv export` (the embedded demo, to every target).",
 )
-for verb in (models, show, pull, train, evaluate, export, verify, classify, score, bundle):
+for verb in (models, show, pull, train, evaluate, export, verify, bench, classify, score, bundle):
     verb.register(app)
