@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from edgeconv.cli import (
+    bench,
     bundle,
     classify,
     evaluate,
@@ -26,5 +27,19 @@ app = typer.Typer(
     "and proves that every file decides as the original does.",
     epilog="Start with: `edgeconv export` (the embedded demo, to every target).",
 )
-for verb in (models, show, pull, train, evaluate, export, verify, classify, score, serve, bundle):
+VERBS = (
+    models,
+    show,
+    pull,
+    train,
+    evaluate,
+    export,
+    verify,
+    bench,
+    classify,
+    score,
+    serve,
+    bundle,
+)
+for verb in VERBS:
     verb.register(app)

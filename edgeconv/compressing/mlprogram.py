@@ -11,11 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgeconv.compressing.layers import layer_of
 from edgeconv.compressing.weights import Compression, compress
 from edgeconv.progress import Progress
 from edgeconv.runtimes.coreml_reference import ReferenceModel, load
 from edgeconv.runtimes.coreml_reference.activation_calibration import quantize_activations
 from edgeconv.runtimes.coreml_reference.element_types import Array
+from edgeconv.runtimes.coreml_reference.program import Program
 
 PALETTE_BITS = {"pal8": 8, "pal6": 6, "pal4": 4}
 """Precisions with palettes; all others have int8 weights."""
@@ -49,7 +51,7 @@ def compressed(model: Any, precision: str, samples: Samples, progress: Progress)
     values = {**found.palettes, **found.int8, **found.biases}
     made = _rewritten(model, [_replacing(values)])
     if precision == "w8a8":
-        made = quantize_activations(made, _affine(), ranges=found.ranges)
+        made = quantize_activations(made, _affine(reference.program), ranges=found.ranges)
     return _encoded(made, found)
 
 
@@ -78,15 +80,17 @@ def _encoded(model: Any, found: Compression) -> Any:
     return _rewritten(model, passes)
 
 
-def _affine() -> Any:
+def _affine(program: Program) -> Any:
     """Activations as uint8 with a zero point: what no ReLU lets through takes no half of the range.
 
-    Symmetric int8, coremltools' default, has 127 steps for the 0..6 of a ReLU6.
+    Symmetric int8, coremltools' default, has 127 steps for the 0..6 of a ReLU6. What the last layer
+    gives, the logits, stays in float: in steps it would move every score.
     """
     import coremltools.optimize.coreml as cto
 
     config = cto.OpLinearQuantizerConfig(mode="linear", dtype="uint8")
-    return cto.OptimizationConfig(global_config=config)
+    last = [layer.operation.place for one in program.operations if (layer := layer_of(one))][-1:]
+    return cto.OptimizationConfig(global_config=config, op_name_configs=dict.fromkeys(last))
 
 
 def _rewritten(model: Any, passes: Sequence[Any]) -> Any:

@@ -22,19 +22,7 @@ def measure(runtimes: Mapping[str, Runtime], baselines: Mapping[str, str]) -> di
         baselines: artifact name -> name of the fp32 artifact of the same target, where there is
             one.
     """
-    tensors = {
-        name: np.random.RandomState(0)
-        .randint(0, 256, runtime.signature.shape)
-        .astype(runtime.signature.dtype)
-        for name, runtime in runtimes.items()
-    }
-    times: dict[str, list[float]] = {name: [] for name in runtimes}
-    for turn in range(WARM_UP + ROUNDS):
-        for name, runtime in runtimes.items():
-            start = perf_counter()
-            runtime.run(tensors[name])
-            if turn >= WARM_UP:
-                times[name].append((perf_counter() - start) * 1e3)
+    times = take_turns(runtimes, ROUNDS)
     medians = {name: float(np.median(taken)) for name, taken in times.items()}
     return {
         name: Latency(
@@ -46,3 +34,21 @@ def measure(runtimes: Mapping[str, Runtime], baselines: Mapping[str, str]) -> di
         )
         for name, taken in times.items()
     }
+
+
+def take_turns(runtimes: Mapping[str, Runtime], rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of every inference after a warm-up: each runtime runs once a round."""
+    tensors = {
+        name: np.random.RandomState(0)
+        .randint(0, 256, runtime.signature.shape)
+        .astype(runtime.signature.dtype)
+        for name, runtime in runtimes.items()
+    }
+    times: dict[str, list[float]] = {name: [] for name in runtimes}
+    for turn in range(WARM_UP + rounds):
+        for name, runtime in runtimes.items():
+            start = perf_counter()
+            runtime.run(tensors[name])
+            if turn >= WARM_UP:
+                times[name].append((perf_counter() - start) * 1e3)
+    return times

@@ -1,0 +1,1 @@
+"""What exported files cost on this machine: time, memory, size, changed decisions."""
