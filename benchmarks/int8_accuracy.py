@@ -26,13 +26,6 @@ from edgeconv.classifier import load_classifier
 from edgeconv.images import decode, find_images, resize
 
 MODEL = "nsfwjs-mobilenet-v2"
-BARS = {
-    "mean error / stock": 0.5,
-    "max error / stock": 0.5,
-    "flips with a margin above .1": 0,
-    "size / stock": 1.02,
-    "latency / stock": 1.05,
-}
 
 
 def views(path, preprocessing):

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 MOST_USED = 128
 """Weights are fitted to them too, layer after layer; more cost time alone."""
 
+DRAWN = 64
+"""Pictures that are calibrated on where no real ones are given: they are soon alike."""
+
 ONE_SIDED = 0.95
 """The share of one label above which a set says little of the others."""
 
@@ -131,13 +134,13 @@ class CalibrationSet:
 def generated_calibration(preprocessing: Preprocessing) -> CalibrationSet:
     """Patterns and scenes in turn, drawn with seeds that the parity set does not use."""
     drawn = [
-        draw_pattern(LABELS[number % len(LABELS)], number / MOST_USED, FIRST_SEED + number)
+        draw_pattern(LABELS[number % len(LABELS)], number / DRAWN, FIRST_SEED + number)
         if number % 2
         else draw_scene(FIRST_SEED + number, (224, 224))
-        for number in range(MOST_USED)
+        for number in range(DRAWN)
     ]
     pixels = np.stack([resize(Image.fromarray(picture), preprocessing) for picture in drawn])
-    return CalibrationSet(GENERATED_PICTURES, pixels, MOST_USED)
+    return CalibrationSet(GENERATED_PICTURES, pixels, DRAWN)
 
 
 def row_calibration(rows: NDArray[np.float32]) -> CalibrationSet:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgeconv.calibration import MOST_USED, calibration_from, generated_calibration
+from edgeconv.calibration import DRAWN, MOST_USED, calibration_from, generated_calibration
 from edgeconv.errors import CalibrationError, UsageError
 from edgeconv.parity.reference_set import folder_set, generated_set
 from edgeconv.progress import Silent
@@ -28,9 +28,9 @@ def audited(folder, preprocessing, frozen, parity_set):
 
 def test_the_generated_set_shares_no_picture_with_the_parity_set(demo, frozen_demo, preprocessing):
     calibration = generated_calibration(preprocessing)
-    assert calibration.inputs.shape == (MOST_USED, 224, 224, 3)
+    assert calibration.inputs.shape == (DRAWN, 224, 224, 3)
     audit = calibration.audit(frozen_demo, generated_set())
-    assert (audit.overlap, audit.used) == (0, MOST_USED)
+    assert (audit.overlap, audit.used) == (0, DRAWN)
     assert sum(audit.labels.values()) == pytest.approx(1)
 
 

@@ -24,8 +24,9 @@ from edgeconv.quantising.statistics import InputStatistics
 BATCH = 16
 
 RIDGE = 1.0
-"""Of the inputs' mean variance: how much it costs to move a weight that no input asks about. With
-a tenth the weights fit the calibration pictures better, and others half as well."""
+"""Of the inputs' mean variance: how much it costs to move a weight that no input asks about. On
+96 other pictures the logits of nsfwjs were off by .081 with it (root mean square), and by .105 to
+.116 with a tenth."""
 
 DAMPING = 1e-2
 """The same where weights are rounded and not fitted (Frantar et al. 2022, section 3.3)."""
