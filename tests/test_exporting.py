@@ -244,7 +244,7 @@ def test_a_place_that_cannot_be_written_is_said(demo, tmp_path):
     [
         ({"model": "nsfw"}, "nsfw-mobilenet-v2"),
         ({"targets": ["onxx"]}, "coreml, tflite, onnx, all"),
-        ({"precisions": ["int4"]}, "fp32, fp16, dynamic, int8"),
+        ({"precisions": ["int4"]}, "fp32, fp16, w8, pal8, pal6, pal4, w8a8, dynamic, int8"),
         ({"compat": "tflite-1"}, "tflite-2.14"),
         ({"targets": ["coreml"], "precisions": ["int8"]}, "fp32, fp16"),
         ({"minimum_ios": 12}, "15"),

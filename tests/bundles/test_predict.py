@@ -78,7 +78,7 @@ def test_what_a_later_contract_says_besides_is_passed_over(bundled, copy_of, pic
     copy = copy_of(bundled)
     path = copy / "contract.json"
     contract = json.loads(path.read_text())
-    contract["operating_points"] = [{"name": "strict", "threshold": 0.3}]
+    contract["operating_points"] = [{"name": "strict", "threshold": 0.7}]
     path.write_text(json.dumps(contract))
     known = flags(copy)
     strange = {"by_label": {"Rings": [0.9, None]}, "curve": [[0, 1], {}]}

@@ -24,7 +24,10 @@ SPEC = {
     "output": {"kind": "sigmoid"},
     "checkpoint": {"formats": ["safetensors"]},
 }
-TOLERANCE = {"fp32": 1e-6, "fp16": 2e-3, "dynamic": 0.02, "int8": 0.05}
+TOLERANCE = {
+    "fp32": 1e-6, "fp16": 2e-3, "w8": 0.02, "pal8": 0.02, "pal6": 0.05, "pal4": 0.2, "w8a8": 0.05,
+    "dynamic": 0.02, "int8": 0.05,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
