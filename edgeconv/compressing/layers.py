@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from edgeconv.compressing.rounding import Weights
+from edgeconv.quantising.gptq import Weights
 from edgeconv.runtimes.coreml_reference.element_types import Array
 from edgeconv.runtimes.coreml_reference.program import Constant, Operation
 

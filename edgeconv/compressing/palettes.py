@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeconv.compressing.rounding import Weights
+from edgeconv.quantising.gptq import Weights
 
 Floats = NDArray[np.float64]
 

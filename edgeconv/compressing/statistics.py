@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.compressing.layers import Layer
-from edgeconv.compressing.rounding import Weights
+from edgeconv.quantising.gptq import Weights
 from edgeconv.runtimes.coreml_reference.element_types import Array
 
 RIDGE = 1e-2

@@ -15,18 +15,16 @@ import numpy as np
 from edgeconv.compressing.layers import Layer, layer_of
 from edgeconv.compressing.palettes import learn_palette, nearest_in
 from edgeconv.compressing.ranges import with_steps
-from edgeconv.compressing.rounding import Weights, round_in_turn
 from edgeconv.compressing.statistics import InputStatistics
 from edgeconv.compressing.walking import Walk
 from edgeconv.errors import CalibrationError
 from edgeconv.progress import Progress
+from edgeconv.quantising.gptq import Turns, Weights, mean_squares
+from edgeconv.quantising.rounding import round_weights
 from edgeconv.runtimes.coreml_reference import ReferenceModel
 from edgeconv.runtimes.coreml_reference.activation_calibration import Ranges
 from edgeconv.runtimes.coreml_reference.element_types import Array
 from edgeconv.runtimes.coreml_reference.program import Operation
-
-LARGEST = 127
-"""Of an int8 that is symmetric: -128 is not used."""
 
 SENSITIVE_BITS = 8
 """For what is small: filters of one channel, and layers of fewer than :data:`SMALL` weights."""
@@ -100,7 +98,7 @@ def _fit(
     weight, rows = layer.weight, layer.rows
     wanted = statistics.fitted(rows)
     if palette_bits is None:
-        chosen, kept = _in_steps(wanted, statistics), made.int8
+        chosen, kept = round_weights(wanted, statistics.metric), made.int8
     else:
         chosen, kept = _in_palette(wanted, statistics, _bits(layer, palette_bits)), made.palettes
     constants = {weight.name: chosen.reshape(weight.stored.shape).astype(weight.stored.dtype)}
@@ -117,23 +115,10 @@ def _bits(layer: Layer, bits: int) -> int:
 
 
 def _in_palette(rows: Weights, statistics: InputStatistics, bits: int) -> Weights:
-    importance = np.diagonal(statistics.metric, axis1=1, axis2=2)[:, None, :]
-    palette = learn_palette(rows, np.broadcast_to(importance, rows.shape), 1 << bits)
-    return round_in_turn(rows, statistics.metric, partial(nearest_in, palette))
-
-
-def _in_steps(rows: Weights, statistics: InputStatistics) -> Weights:
-    """Whole steps; the largest weight of a row is 127 of them, so that the step is found again."""
-    largest = np.abs(rows).max(axis=-1)
-    step = np.where(largest > 0, largest, 1.0) / LARGEST
-
-    def nearest(weights: Weights) -> Weights:
-        return np.asarray(np.clip(np.round(weights / step), -LARGEST, LARGEST) * step)
-
-    in_turn = round_in_turn(rows, statistics.metric, nearest)
-    reached = np.abs(in_turn).max(axis=-1) > (LARGEST - 0.5) * step
-    plainly = np.round(rows / step[..., None]) * step[..., None]
-    return np.where(reached[..., None], in_turn, plainly)
+    importance = mean_squares(statistics.metric)
+    palette = learn_palette(rows, np.broadcast_to(importance[:, None], rows.shape), 1 << bits)
+    turns = Turns.of(statistics.metric, importance)
+    return turns.rounded(rows, partial(nearest_in, palette))
 
 
 def _taken_in_int8(operation: Operation) -> set[str]:

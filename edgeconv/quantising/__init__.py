@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from edgeconv.architectures import export_form, family
@@ -35,13 +36,16 @@ from edgeconv.quantising.fusing import fused
 from edgeconv.quantising.reconstruction import reconstruct
 from edgeconv.quantising.smoothing import smooth
 
+MOST_FITTED = 64
+"""Pictures: twice as many take twice as long."""
+
 
 def quantisable(classifier: Classifier, pixels: NDArray[Any], progress: Progress) -> Frozen | None:
     """The network that integer files are to be made of.
 
     Args:
         classifier: the original; it is left as it is.
-        pixels: (N, H, W, 3) uint8 calibration pictures.
+        pixels: (N, H, W, 3) uint8 calibration pictures; :data:`MOST_FITTED` at most are used.
         progress: told of every layer.
 
     Returns:
@@ -55,7 +59,8 @@ def quantisable(classifier: Classifier, pixels: NDArray[Any], progress: Progress
     if not isinstance(network, KerasNetwork | DrawnNetwork) or kind == "dense":
         return None
     model = fused(export_form(spec, network.model))
-    inputs, all_in_integers = normalise(pixels, spec.pictures), kind == "convolutional"
+    chosen = np.linspace(0, len(pixels) - 1, min(len(pixels), MOST_FITTED)).round().astype(int)
+    inputs, all_in_integers = normalise(pixels[chosen], spec.pictures), kind == "convolutional"
     if not all_in_integers:
         progress.step("smoothing what dense layers read")
         smooth(model, inputs)
