@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from compressing_inputs import SIDE
 
 from edgeconv.runtimes.coreml_reference import load
-
-SIDE = 12
 
 
 @pytest.fixture(scope="session")
@@ -59,10 +58,3 @@ def float_model(float_program: Any, tmp_path_factory: pytest.TempPathFactory) ->
     path: Path = tmp_path_factory.mktemp("float") / "float.mlpackage"
     float_program.save(str(path))
     return load(path)
-
-
-def pictures(seed: int, count: int) -> list[dict[str, Any]]:
-    """Smooth ones: neighbouring pixels go together, as in photographs."""
-    rng = np.random.default_rng(seed)
-    steps = rng.normal(0, 1, (count, 1, 3, SIDE, SIDE)).cumsum(axis=-1).cumsum(axis=-2) / 6
-    return [{"x": one.astype(np.float32)} for one in steps]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from compressing_inputs import pictures
 
 from edgeconv.compressing import layers
 from edgeconv.compressing.layers import layer_of
-from tests.compressing.conftest import pictures
 
 
 def test_rows_times_inputs_are_the_results(float_model: Any, monkeypatch: Any) -> None:

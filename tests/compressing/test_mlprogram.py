@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from compressing_inputs import pictures
 
 from edgeconv.compressing import mlprogram
 from edgeconv.compressing.mlprogram import compressed
@@ -18,7 +19,6 @@ from edgeconv.formats.coreml_inspect import read_precision
 from edgeconv.progress import Silent
 from edgeconv.runtimes.coreml_reference import load
 from edgeconv.runtimes.coreml_reference.activation_calibration import quantize_activations
-from tests.compressing.conftest import pictures
 
 FITTED, HELD_BACK = pictures(3, 24), pictures(4, 24)
 WEIGHTS = {"w8": "int8", "pal8": "palette8", "pal6": "palette6", "pal4": "palette4", "w8a8": "int8"}
