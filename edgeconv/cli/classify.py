@@ -13,6 +13,7 @@ import typer
 
 from edgeconv.cli.console import listed, progress, warn_of
 from edgeconv.cli.decision_writers import FORMATS, Held, Writer, writer_of
+from edgeconv.cli.options import Labels, Point, Weights
 
 if TYPE_CHECKING:
     from edgeconv.classifying import Copies, Decision, Scorer, Unreadable
@@ -35,14 +36,9 @@ def classify(
         list[str],
         typer.Argument(help="Images, videos, or .npy rows of embeddings; folders; - for stdin."),
     ],
-    weights: Annotated[Path | None, typer.Option(help="The checkpoint of a known model.")] = None,
-    labels: Annotated[
-        str, typer.Option(help="Of the scores, comma-separated, for a checkpoint that names none.")
-    ] = "",
-    point: Annotated[
-        str | None,
-        typer.Option(help="The operating point that decides. Default: 'balanced', or the first."),
-    ] = None,
+    weights: Weights = None,
+    labels: Labels = "",
+    point: Point = None,
     frames: Annotated[
         str, typer.Option(help="Of a moving picture: how many a second, or 'scene': one a scene.")
     ] = "2",

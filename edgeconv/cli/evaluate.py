@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeconv.cli.console import listed, pairs, print_json, progress, stdout, warn_of
+from edgeconv.cli.options import Labels, Weights
 
 if TYPE_CHECKING:
     from edgeconv.evaluating import Aim
@@ -31,10 +32,8 @@ def evaluate(
             "WebDataset .tar shards; .npy or .parquet for embeddings."
         ),
     ],
-    weights: Annotated[Path | None, typer.Option(help="The checkpoint of a known model.")] = None,
-    labels: Annotated[
-        str, typer.Option(help="Of the scores, comma-separated, for a checkpoint that names none.")
-    ] = "",
+    weights: Weights = None,
+    labels: Labels = "",
     mapping: Annotated[
         str | None,
         typer.Option("--map", help="Labels that count as others: Drawing=Neutral,Hentai=Porn"),

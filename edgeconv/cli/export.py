@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgeconv.cli.console import exit_code, listed, print_json, progress, stdout, warn_of
+from edgeconv.cli.options import Labels
 from edgeconv.cli.run_table import print_run, size_text
 
 if TYPE_CHECKING:
@@ -36,9 +37,7 @@ def export(
         ),
     ] = "",
     weights: Annotated[Path | None, typer.Option(help="The checkpoint to export.")] = None,
-    labels: Annotated[
-        str, typer.Option(help="Of the scores, comma-separated, for a checkpoint that names none.")
-    ] = "",
+    labels: Labels = "",
     out: Annotated[Path | None, typer.Option(help="Folder to write. Default: build/MODEL")] = None,
     calibration: Annotated[
         Path | None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgeconv.cli.console import listed, print_json, stdout, warn_of
+from edgeconv.cli.options import Labels, Point, Weights
 from edgeconv.cli.score_progress import display
 
 if TYPE_CHECKING:
@@ -34,14 +35,9 @@ def score(
         ),
     ],
     out: Annotated[str, typer.Option(help="Folder or URL. A run begun there is gone on with.")],
-    weights: Annotated[Path | None, typer.Option(help="The checkpoint of a known model.")] = None,
-    labels: Annotated[
-        str, typer.Option(help="Of the scores, comma-separated, for a checkpoint that names none.")
-    ] = "",
-    point: Annotated[
-        str | None,
-        typer.Option(help="The artifact's operating point that decides; 'balanced' or its first."),
-    ] = None,
+    weights: Weights = None,
+    labels: Labels = "",
+    point: Point = None,
     engine: Annotated[str, typer.Option(help="local, ray or spark.")] = "local",
     workers: Annotated[
         int | None, typer.Option(help="Of one thread each. Default: one a core of this machine.")

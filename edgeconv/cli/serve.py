@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgeconv.cli.console import listed, warn_of
+from edgeconv.cli.options import Labels, Point, Weights
 
 if TYPE_CHECKING:
     from edgeconv.serving.server import Listening
@@ -30,14 +30,9 @@ def serve(
             help="An artifact; an export folder: its fastest verified file; a model or checkpoint."
         ),
     ],
-    weights: Annotated[Path | None, typer.Option(help="The checkpoint of a known model.")] = None,
-    labels: Annotated[
-        str, typer.Option(help="Of the scores, comma-separated, for a checkpoint that names none.")
-    ] = "",
-    point: Annotated[
-        str | None,
-        typer.Option(help="The operating point that decides. Default: 'balanced', or the first."),
-    ] = None,
+    weights: Weights = None,
+    labels: Labels = "",
+    point: Point = None,
     host: Annotated[
         str, typer.Option(help="0.0.0.0 listens to everybody; there is no password.")
     ] = "127.0.0.1",

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from edgeconv.cli.console import listed, print_json, stdout, warn_of
+from edgeconv.cli.options import Labels
 
 
 def register(app: typer.Typer) -> None:
@@ -19,9 +20,7 @@ def show(
     model: Annotated[
         str, typer.Argument(help="A known model, a spec (.toml), an artifact, or a checkpoint.")
     ],
-    labels: Annotated[
-        str, typer.Option(help="Of the scores, comma-separated, for a checkpoint that names none.")
-    ] = "",
+    labels: Labels = "",
     toml: Annotated[
         bool, typer.Option("--toml", help="The spec as a TOML page, to keep and to edit.")
     ] = False,
