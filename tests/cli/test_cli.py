@@ -161,5 +161,6 @@ def test_the_terminal_hears_edgeconv_alone(demo, tmp_path):
         "loading demo",
         "note: integer files are calibrated on generated pictures; "
         "give real ones with --calibration PATH",
+        "rounding weights to int8 (159)",
         "converting to Demo.int8.tflite",
     ]

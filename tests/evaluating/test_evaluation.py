@@ -13,6 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from edgeconv.artifact import open_artifact
+from edgeconv.classifier import load_classifier
 from edgeconv.classifying import classify, open_scorer
 from edgeconv.cli.app import app
 from edgeconv.errors import UnknownName, UsageError
@@ -177,8 +178,11 @@ def test_a_second_fit_finds_nothing_to_do(pictures, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_quantised_file_gets_thresholds_of_its_own(demo, pictures, tmp_path):
+def test_a_quantised_file_gets_thresholds_of_its_own(demo, pictures, tmp_path, monkeypatch):
     """Export refits them, on pictures that parity does not judge on, and parity minds both."""
+    # Weights that are rounded with care leave little to refit: those of a flatter network do not.
+    flatter = load_classifier("demo").network.with_temperature(3.0).freeze(demo.spec)
+    monkeypatch.setattr("edgeconv.quantising.quantisable", lambda *_: flatter)
     found = evaluate("demo", pictures, presets=True)
     points = tuple(one.point for one in found.points)
     spec = demo.spec.model_copy(update={"operating_points": points})
@@ -192,7 +196,7 @@ def test_a_quantised_file_gets_thresholds_of_its_own(demo, pictures, tmp_path):
     assert exact == points
     moved = [point for point in rounded if point.refitted_on]
     assert moved
-    assert {point.refitted_on for point in moved} == {"100 pictures: generated pictures"}
+    assert {point.refitted_on for point in moved} == {"64 pictures: generated pictures"}
     for gate in run["Demo.int8.onnx"].gates.values():
         assert [one.reference_threshold for one in gate.points] == [p.threshold for p in points]
         assert [one.threshold for one in gate.points] == [p.threshold for p in rounded]
